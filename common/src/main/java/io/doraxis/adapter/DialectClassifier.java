@@ -1,0 +1,84 @@
+package io.doraxis.adapter;
+
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+
+/** Whose naming an adapter follows: from its modules' names and suffixes, refined by its metadata. */
+public final class DialectClassifier {
+    private static final List<String> COMFYUI_PREFIXES = List.of(
+            "diffusion_model.", "model.diffusion_model.", "text_encoders.", "clip_l.", "clip_g.", "t5xxl.", "t5.");
+    private static final List<String> BFL_PREFIXES = List.of("double_blocks.", "single_blocks.");
+
+    private DialectClassifier() {}
+
+    /** The dialect that the modules share; MIXED when they do not. An adapter has at least one module. */
+    public static Dialect classify(AdapterIndex adapter) {
+        Map<Dialect, Integer> counts = new EnumMap<>(Dialect.class);
+        for (AdapterModule module : adapter.modules()) {
+            counts.merge(ofModule(module), 1, Integer::sum);
+        }
+        if (counts.size() > 1 && adapter.modules().stream().anyMatch(DialectClassifier::isBflControl)) {
+            return Dialect.BFL_CONTROL;
+        }
+        List<Dialect> dialects = new ArrayList<>(counts.keySet());
+        return dialects.size() == 1 ? refined(dialects.get(0), adapter.claims()) : Dialect.MIXED;
+    }
+
+    /** Programs that write another's form leave their mark in the metadata. */
+    private static Dialect refined(Dialect dialect, MetadataClaims claims) {
+        boolean oneTrainer =
+                claims.get("ot_revision").isPresent() || claims.get("ot_branch").isPresent();
+        if (oneTrainer && dialect != Dialect.PEFT) {
+            return Dialect.ONETRAINER;
+        }
+        boolean aiToolkit = claims.get("software.name").orElse("").contains("ai-toolkit");
+        return aiToolkit ? Dialect.AI_TOOLKIT : dialect;
+    }
+
+    private static Dialect ofModule(AdapterModule module) {
+        String name = module.name();
+        switch (module.tensors().spelling()) {
+            case CLONEOFSIMO -> {
+                return Dialect.CLONEOFSIMO;
+            }
+            case XLABS -> {
+                return Dialect.XLABS;
+            }
+            case DIFFUSERS_LEGACY -> {
+                return Dialect.DIFFUSERS_LEGACY;
+            }
+            default -> {}
+        }
+        if (module.tensors().has(Role.NVLABS_MAGNITUDE)) {
+            return Dialect.NVLABS;
+        }
+        if (module.tensors().has(Role.AI_TOOLKIT_MAGNITUDE)) {
+            return Dialect.AI_TOOLKIT;
+        }
+        if (name.startsWith(AdapterIndex.PEFT_PREFIX)) {
+            return Dialect.PEFT;
+        }
+        if (COMFYUI_PREFIXES.stream().anyMatch(name::startsWith)) {
+            return Dialect.COMFYUI;
+        }
+        return name.indexOf('.') < 0 ? flattened(name) : dotted(module);
+    }
+
+    private static Dialect flattened(String name) {
+        if (name.startsWith("lycoris_")) {
+            return Dialect.LYCORIS;
+        }
+        boolean oneTrainer = name.startsWith("lora_transformer_") || name.startsWith("lora_prior_");
+        return oneTrainer ? Dialect.ONETRAINER : Dialect.KOHYA;
+    }
+
+    private static Dialect dotted(AdapterModule module) {
+        return isBflControl(module) ? Dialect.BFL_CONTROL : Dialect.DIFFUSERS;
+    }
+
+    private static boolean isBflControl(AdapterModule module) {
+        return module.tensors().has(Role.UP_BIAS) && BFL_PREFIXES.stream().anyMatch(module.name()::startsWith);
+    }
+}

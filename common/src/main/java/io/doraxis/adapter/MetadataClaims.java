@@ -1,0 +1,138 @@
+package io.doraxis.adapter;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonToken;
+import java.io.IOException;
+import java.time.Instant;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalDouble;
+
+/**
+ * What a file says about itself. Claims are free text that anybody may edit: they corroborate or conflict with what the
+ * shapes prove, and decide nothing.
+ *
+ * @param values the claims that matter here, by a name that says where each stands
+ */
+public record MetadataClaims(Map<String, String> values) {
+    private static final JsonFactory JSON = new JsonFactory();
+    private static final String ARGS = "ss_network_args.";
+    private static final String[] KEPT = {
+        "ss_network_module",
+        "ss_network_dim",
+        "ss_network_alpha",
+        "ss_base_model_version",
+        "ss_training_finished_at",
+        "ss_training_started_at",
+        "modelspec.architecture",
+        "modelspec.implementation",
+        "modelspec.license",
+        "modelspec.date",
+        "ot_revision",
+        "ot_branch",
+        "format"
+    };
+    private static final String[] ARGS_KEPT = {
+        "algo", "dora_wd", "wd_on_output", "conv_dim", "conv_alpha", "rs_lora", "use_tucker", "factor", "preset"
+    };
+    private static final String[] OT_KEPT = {
+        "lora_decompose", "lora_decompose_output_axis", "lokr_dora", "lokr_dora_on_output", "peft_type", "model_type"
+    };
+
+    /** Reads the claims out of a header's metadata and, for a PEFT directory, its configuration (null without one). */
+    public static MetadataClaims of(Map<String, String> metadata, PeftConfig config) {
+        Map<String, String> claims = new LinkedHashMap<>();
+        for (String key : KEPT) {
+            putIfPresent(claims, key, metadata.get(key));
+        }
+        putScalars(claims, ARGS, metadata.get("ss_network_args"), ARGS_KEPT);
+        putScalars(claims, "ot_config.", metadata.get("ot_config"), OT_KEPT);
+        putScalars(claims, "software.", metadata.get("software"), new String[] {"name", "version", "repo"});
+        if (metadata.containsKey("lora_adapter_metadata")) {
+            claims.put("lora_adapter_metadata", "present");
+        }
+        if (config != null) {
+            putIfPresent(claims, "adapter_config.peft_type", config.peftType());
+            claims.put("adapter_config.use_dora", String.valueOf(config.useDora()));
+            putIfPresent(claims, "adapter_config.base_model_name_or_path", config.baseModel());
+        }
+        return new MetadataClaims(claims);
+    }
+
+    private static void putIfPresent(Map<String, String> claims, String key, String value) {
+        if (value != null) {
+            claims.put(key, value);
+        }
+    }
+
+    /** The wanted fields of a JSON object in a text; a text that is none claims nothing. */
+    private static void putScalars(Map<String, String> claims, String prefix, String json, String[] wanted) {
+        if (json == null) {
+            return;
+        }
+        try (JsonParser parser = JSON.createParser(json)) {
+            if (parser.nextToken() != JsonToken.START_OBJECT) {
+                return;
+            }
+            Map<String, String> found = new LinkedHashMap<>();
+            while (parser.nextToken() == JsonToken.FIELD_NAME) {
+                String field = parser.currentName();
+                if (parser.nextToken().isScalarValue()) {
+                    found.put(field, parser.getText());
+                }
+                parser.skipChildren();
+            }
+            for (String field : wanted) {
+                putIfPresent(claims, prefix + field, found.get(field));
+            }
+        } catch (IOException e) {
+            claims.put(prefix + "unreadable", "not JSON");
+        }
+    }
+
+    public Optional<String> get(String key) {
+        return Optional.ofNullable(values.get(key));
+    }
+
+    OptionalDouble number(String key) {
+        String value = values.get(key);
+        if (value == null) {
+            return OptionalDouble.empty();
+        }
+        try {
+            return OptionalDouble.of(Double.parseDouble(value.trim()));
+        } catch (NumberFormatException e) {
+            return OptionalDouble.empty(); // "None", or anything else
+        }
+    }
+
+    /** When training ended, or began where the end is not told. */
+    public Optional<Instant> trainedAt() {
+        OptionalDouble seconds = number("ss_training_finished_at");
+        if (seconds.isEmpty()) {
+            seconds = number("ss_training_started_at");
+        }
+        return seconds.isPresent()
+                ? Optional.of(Instant.ofEpochSecond((long) seconds.getAsDouble()))
+                : Optional.empty();
+    }
+
+    /**
+     * The scale that sd-scripts' metadata states, for a file whose alpha tensors were not read: {@code
+     * ss_network_alpha} where the rank is {@code ss_network_dim}, {@code conv_alpha} where it is {@code conv_dim}.
+     */
+    Scaling scaling(int rank, boolean convolution) {
+        if (values.containsKey(ARGS + "rs_lora")) {
+            return Scaling.NONE; // the stored alpha then holds a factor that these texts do not
+        }
+        String dim = convolution && values.containsKey(ARGS + "conv_dim") ? ARGS + "conv_dim" : "ss_network_dim";
+        String alpha = dim.equals("ss_network_dim") ? "ss_network_alpha" : ARGS + "conv_alpha";
+        OptionalDouble claimedRank = number(dim);
+        OptionalDouble claimedAlpha = number(alpha);
+        return claimedRank.isPresent() && claimedAlpha.isPresent() && claimedRank.getAsDouble() == rank
+                ? Scaling.ofAlpha(claimedAlpha.getAsDouble(), rank, "alpha from " + alpha)
+                : Scaling.NONE;
+    }
+}

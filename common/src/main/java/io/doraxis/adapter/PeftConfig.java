@@ -1,0 +1,177 @@
+package io.doraxis.adapter;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonToken;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * What {@code adapter_config.json} says, as far as shapes and scales depend on it. Names and defaults are PEFT 0.21's.
+ *
+ * @param rank {@code r}; null when absent
+ * @param alpha {@code lora_alpha} or {@code alpha}; null when absent
+ * @param targetModules names, or the one regular expression; empty when absent
+ * @param targetIsPattern whether {@code target_modules} is one text: a regular expression or a shorthand
+ */
+public record PeftConfig(
+        String peftType,
+        Integer rank,
+        Double alpha,
+        boolean useDora,
+        boolean useRslora,
+        Map<String, Double> rankPattern,
+        Map<String, Double> alphaPattern,
+        List<String> targetModules,
+        boolean targetIsPattern,
+        List<String> modulesToSave,
+        String baseModel) {
+    private static final JsonFactory JSON = new JsonFactory();
+    private static final double DEFAULT_RANK = 8;
+    private static final double DEFAULT_ALPHA = 8;
+
+    /**
+     * Reads the file's bytes.
+     *
+     * @throws IOException if they are not a JSON object of PEFT's form
+     */
+    public static PeftConfig parse(byte[] json) throws IOException {
+        try (JsonParser parser = JSON.createParser(json)) {
+            if (parser.nextToken() != JsonToken.START_OBJECT) {
+                throw new IOException("adapter_config.json: not a JSON object");
+            }
+            return new Reader(parser).read();
+        }
+    }
+
+    /** The scale of a module's product, by PEFT's own rules. */
+    Scaling scaling(String path, Integer rankOfTensors) {
+        double rank = PeftPattern.first(rankPattern, path)
+                .orElse(this.rank == null ? (rankOfTensors == null ? DEFAULT_RANK : rankOfTensors) : this.rank);
+        double alpha = PeftPattern.first(alphaPattern, path).orElse(this.alpha == null ? DEFAULT_ALPHA : this.alpha);
+        return new Scaling(alpha, alpha / (useRslora ? Math.sqrt(rank) : rank), "alpha from adapter_config.json");
+    }
+
+    /** The rank that PEFT gives a module. */
+    int rankOf(String path) {
+        return (int) PeftPattern.first(rankPattern, path).orElse(rank == null ? DEFAULT_RANK : rank);
+    }
+
+    /** Whether {@code target_modules} names the module at that path, by PEFT's own rules; true where it cannot be told. */
+    public boolean targets(String path) {
+        if (targetModules.isEmpty()) {
+            return true;
+        }
+        if (targetIsPattern) {
+            String pattern = targetModules.get(0);
+            return pattern.equals("all-linear")
+                    || PeftPattern.fullMatch(pattern, path).orElse(true);
+        }
+        return targetModules.stream().anyMatch(target -> path.equals(target) || path.endsWith("." + target));
+    }
+
+    private static final class Reader {
+        private final JsonParser parser;
+        private String peftType;
+        private Integer rank;
+        private Double alpha;
+        private boolean useDora;
+        private boolean useRslora;
+        private Map<String, Double> rankPattern = Map.of();
+        private Map<String, Double> alphaPattern = Map.of();
+        private List<String> targetModules = List.of();
+        private boolean targetIsPattern;
+        private List<String> modulesToSave = List.of();
+        private String baseModel;
+
+        Reader(JsonParser parser) {
+            this.parser = parser;
+        }
+
+        PeftConfig read() throws IOException {
+            while (parser.nextToken() == JsonToken.FIELD_NAME) {
+                String field = parser.currentName();
+                parser.nextToken();
+                readField(field);
+            }
+            return new PeftConfig(
+                    peftType,
+                    rank,
+                    alpha,
+                    useDora,
+                    useRslora,
+                    rankPattern,
+                    alphaPattern,
+                    targetModules,
+                    targetIsPattern,
+                    modulesToSave,
+                    baseModel);
+        }
+
+        private void readField(String field) throws IOException {
+            switch (field) {
+                case "peft_type" -> peftType = text();
+                case "r" -> rank = parser.currentToken() == JsonToken.VALUE_NUMBER_INT ? parser.getIntValue() : null;
+                case "lora_alpha", "alpha" -> alpha = number();
+                case "use_dora" -> useDora = parser.currentToken() == JsonToken.VALUE_TRUE;
+                case "use_rslora" -> useRslora = parser.currentToken() == JsonToken.VALUE_TRUE;
+                case "rank_pattern" -> rankPattern = numbers();
+                case "alpha_pattern" -> alphaPattern = numbers();
+                case "target_modules" -> {
+                    targetIsPattern = parser.currentToken() == JsonToken.VALUE_STRING;
+                    targetModules = texts();
+                }
+                case "modules_to_save" -> modulesToSave = texts();
+                case "base_model_name_or_path" -> baseModel = text();
+                default -> parser.skipChildren();
+            }
+        }
+
+        private String text() throws IOException {
+            parser.skipChildren();
+            return parser.currentToken() == JsonToken.VALUE_STRING ? parser.getText() : null;
+        }
+
+        private Double number() throws IOException {
+            parser.skipChildren();
+            return parser.currentToken().isNumeric() ? parser.getDoubleValue() : null;
+        }
+
+        private List<String> texts() throws IOException {
+            List<String> texts = new ArrayList<>();
+            if (parser.currentToken() == JsonToken.VALUE_STRING) {
+                texts.add(parser.getText());
+            } else if (parser.currentToken() == JsonToken.START_ARRAY) {
+                while (parser.nextToken() != JsonToken.END_ARRAY) {
+                    if (parser.currentToken() == JsonToken.VALUE_STRING) {
+                        texts.add(parser.getText());
+                    }
+                    parser.skipChildren();
+                }
+            } else {
+                parser.skipChildren();
+            }
+            return List.copyOf(texts);
+        }
+
+        private Map<String, Double> numbers() throws IOException {
+            Map<String, Double> numbers = new LinkedHashMap<>();
+            if (parser.currentToken() == JsonToken.START_OBJECT) {
+                while (parser.nextToken() == JsonToken.FIELD_NAME) {
+                    String key = parser.currentName();
+                    parser.nextToken();
+                    if (parser.currentToken().isNumeric()) {
+                        numbers.put(key, parser.getDoubleValue());
+                    }
+                    parser.skipChildren();
+                }
+            } else {
+                parser.skipChildren();
+            }
+            return numbers;
+        }
+    }
+}

@@ -1,0 +1,81 @@
+package io.doraxis.adapter;
+
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
+
+/**
+ * PEFT's regular expressions over module paths. They come from the file, so each match has a budget: one that
+ * backtracks without end is given up and counts as no match.
+ */
+final class PeftPattern {
+    private static final int MAX_STEPS = 200_000;
+    private static final int MAX_PATTERN = 10_000;
+
+    private PeftPattern() {}
+
+    /** The value of the first key that matches, as {@code get_pattern_key} in PEFT's {@code utils/other.py} looks it up. */
+    static OptionalDouble first(Map<String, Double> patterns, String path) {
+        for (Map.Entry<String, Double> entry : patterns.entrySet()) {
+            String key = entry.getKey();
+            boolean literal = path.equals(key) || path.endsWith("." + key);
+            if (literal || matches("(.*\\.)?(" + key + ")$", path, false).orElse(false)) {
+                return OptionalDouble.of(entry.getValue());
+            }
+        }
+        return OptionalDouble.empty();
+    }
+
+    /** Python's {@code re.fullmatch}; empty when the expression is broken or costs too much. */
+    static Optional<Boolean> fullMatch(String pattern, String path) {
+        return matches(pattern, path, true);
+    }
+
+    private static Optional<Boolean> matches(String pattern, String path, boolean full) {
+        if (pattern.length() > MAX_PATTERN) {
+            return Optional.empty();
+        }
+        try {
+            Matcher matcher = Pattern.compile(pattern).matcher(new Budgeted(path, new int[] {MAX_STEPS}));
+            return Optional.of(full ? matcher.matches() : matcher.lookingAt());
+        } catch (PatternSyntaxException | BudgetSpent | StackOverflowError e) {
+            return Optional.empty();
+        }
+    }
+
+    private static final class BudgetSpent extends RuntimeException {
+        private static final long serialVersionUID = 1;
+
+        BudgetSpent() {
+            super("too many steps", null, false, false);
+        }
+    }
+
+    private record Budgeted(CharSequence text, int[] left) implements CharSequence {
+        @Override
+        public int length() {
+            return text.length();
+        }
+
+        @Override
+        public char charAt(int index) {
+            if (--left[0] < 0) {
+                throw new BudgetSpent();
+            }
+            return text.charAt(index);
+        }
+
+        @Override
+        public CharSequence subSequence(int start, int end) {
+            return text.subSequence(start, end);
+        }
+
+        @Override
+        public String toString() {
+            return text.toString();
+        }
+    }
+}

@@ -1,0 +1,38 @@
+package io.doraxis.audit;
+
+import io.doraxis.adapter.AdapterIndex;
+import io.doraxis.adapter.CheckpointKind;
+import io.doraxis.adapter.Dialect;
+import io.doraxis.adapter.PeftConfig;
+import io.doraxis.catalog.Checkpoint;
+import io.doraxis.consumer.Prediction;
+import io.doraxis.dora.CheckpointVerdict;
+import io.doraxis.tensorfile.Finding;
+import io.doraxis.tensorfile.TensorIndex;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Everything that is known of one checkpoint: the source of its rows.
+ *
+ * @param contents null when nothing could be read
+ */
+public record CheckpointAudit(Checkpoint checkpoint, Reading reading, Contents contents, List<Finding> findings) {
+
+    /**
+     * What a readable checkpoint holds.
+     *
+     * @param config null without an adapter_config.json
+     * @param adapter null when it is no adapter
+     */
+    public record Contents(CheckpointKind kind, TensorIndex index, PeftConfig config, AdapterContents adapter) {}
+
+    /** What an adapter holds, and what becomes of it. */
+    public record AdapterContents(
+            AdapterIndex index, Dialect dialect, CheckpointVerdict verdict, Map<String, Prediction> consumers) {}
+
+    /** Null when it is no adapter, or could not be read. */
+    public AdapterContents adapter() {
+        return contents == null ? null : contents.adapter;
+    }
+}

@@ -1,0 +1,279 @@
+package io.doraxis.audit;
+
+import io.doraxis.adapter.AdapterIndex;
+import io.doraxis.adapter.AdapterModule;
+import io.doraxis.adapter.CheckpointKind;
+import io.doraxis.adapter.DialectClassifier;
+import io.doraxis.adapter.PeftConfig;
+import io.doraxis.audit.CheckpointAudit.AdapterContents;
+import io.doraxis.audit.CheckpointAudit.Contents;
+import io.doraxis.catalog.Checkpoint;
+import io.doraxis.catalog.StoredObject;
+import io.doraxis.consumer.ConsumerRules;
+import io.doraxis.dora.AxisClassifier;
+import io.doraxis.dora.CheckpointVerdict;
+import io.doraxis.tensorfile.Container;
+import io.doraxis.tensorfile.Finding;
+import io.doraxis.tensorfile.MalformedTensorFileException;
+import io.doraxis.tensorfile.Reason;
+import io.doraxis.tensorfile.SafetensorsReader;
+import io.doraxis.tensorfile.StoreException;
+import io.doraxis.tensorfile.TensorData;
+import io.doraxis.tensorfile.TensorIndex;
+import io.doraxis.tensorfile.TensorInfo;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+
+/**
+ * From the fetched bytes of a checkpoint to all that is known of it: header, adapter, axis, consumers. The one place
+ * where a file that is wrong becomes a row.
+ */
+public final class CheckpointAuditor {
+    private final ConsumerRules rules;
+
+    public CheckpointAuditor(ConsumerRules rules) {
+        this.rules = rules;
+    }
+
+    /** What the first bytes and the values in reach are: the caller may know more than the head of the file. */
+    @FunctionalInterface
+    public interface ValueSource {
+        /** The data of the file's tensors that is worth having, given its header. */
+        TensorData of(FetchedFile file, TensorIndex index) throws IOException;
+
+        /** Only what the first request brought. */
+        ValueSource IN_HAND =
+                (file, index) -> file.isWhole() ? TensorData.ofHead(file.head(), file.length()) : TensorData.NONE;
+    }
+
+    /**
+     * Audits one checkpoint.
+     *
+     * @param weights its weight files as fetched, in the checkpoint's order
+     * @param side its side file as fetched; null for a single file
+     */
+    public CheckpointAudit audit(
+            Checkpoint checkpoint, List<FetchedFile> weights, FetchedFile side, ValueSource values) {
+        Pass pass = new Pass(checkpoint);
+        pass.count(weights, side);
+        Optional<PeftConfig> config =
+                checkpoint.form() == Checkpoint.Form.PEFT_DIRECTORY ? pass.peftConfig(side) : Optional.empty();
+        if (checkpoint.form() == Checkpoint.Form.SHARDED) {
+            pass.compareWithIndex(side, weights);
+        }
+        List<TensorIndex> indexes = new ArrayList<>();
+        TensorData data = TensorData.NONE;
+        for (FetchedFile file : weights) {
+            Optional<TensorIndex> index = pass.header(file);
+            if (index.isPresent()) {
+                indexes.add(index.get());
+                if (weights.size() == 1) {
+                    data = pass.values(values, file, index.get());
+                }
+            }
+        }
+        if (indexes.isEmpty()) {
+            return new CheckpointAudit(checkpoint, pass.reading(0), null, pass.findings);
+        }
+        TensorIndex index = indexes.size() == 1 ? indexes.get(0) : joined(indexes);
+        pass.findings.addAll(index.findings());
+        Contents contents = contents(checkpoint, index, config.orElse(null), data, pass.findings);
+        return new CheckpointAudit(checkpoint, pass.reading(indexes.size()), contents, pass.findings);
+    }
+
+    private Contents contents(
+            Checkpoint checkpoint, TensorIndex index, PeftConfig config, TensorData data, List<Finding> findings) {
+        AdapterIndex adapter = AdapterIndex.of(index, data, config);
+        StoredObject first = checkpoint.weights().get(0);
+        CheckpointKind kind = CheckpointKind.of(index, adapter, first.fileName(), config != null);
+        if (kind != CheckpointKind.ADAPTER) {
+            return new Contents(kind, index, config, null);
+        }
+        CheckpointVerdict verdict = AxisClassifier.classify(adapter.modules(), adapter.claims(), data);
+        findings.addAll(verdict.findings());
+        findings.addAll(oddities(adapter, config));
+        return new Contents(
+                kind,
+                index,
+                config,
+                new AdapterContents(
+                        adapter,
+                        DialectClassifier.classify(adapter),
+                        verdict,
+                        rules.predict(adapter, verdict, config)));
+    }
+
+    private static List<Finding> oddities(AdapterIndex adapter, PeftConfig config) {
+        List<Finding> findings = new ArrayList<>();
+        List<String> incomplete = adapter.modules().stream()
+                .filter(module -> !module.isComplete())
+                .map(AdapterModule::name)
+                .toList();
+        if (!incomplete.isEmpty()) {
+            findings.add(new Finding(
+                    Finding.Code.INCOMPLETE_MODULE,
+                    incomplete.size() + " modules lack factors, such as " + incomplete.get(0)));
+        }
+        boolean saved = config != null && !config.modulesToSave().isEmpty();
+        if (adapter.unrecognised() > 0 && !saved) {
+            findings.add(new Finding(
+                    Finding.Code.UNRECOGNISED_TENSORS,
+                    adapter.unrecognised() + " tensors belong to no module, such as "
+                            + adapter.unrecognisedNames().get(0)));
+        }
+        return findings;
+    }
+
+    private static TensorIndex joined(List<TensorIndex> indexes) {
+        List<TensorInfo> tensors = new ArrayList<>();
+        Map<String, String> metadata = new LinkedHashMap<>();
+        List<Finding> findings = new ArrayList<>();
+        for (TensorIndex index : indexes) {
+            tensors.addAll(index.tensors());
+            index.metadata().forEach(metadata::putIfAbsent);
+            findings.addAll(index.findings());
+        }
+        return new TensorIndex(tensors, metadata, indexes.get(0).dataStart(), findings);
+    }
+
+    /** The reading of one checkpoint: what was met on the way. */
+    private static final class Pass {
+        private final Checkpoint checkpoint;
+        private final List<Finding> findings = new ArrayList<>();
+        private String container;
+        private Reason reason;
+        private String message;
+        private long bytesRead;
+        private int requests;
+        private int unreadable;
+
+        Pass(Checkpoint checkpoint) {
+            this.checkpoint = checkpoint;
+        }
+
+        void count(List<FetchedFile> weights, FetchedFile side) {
+            weights.forEach(this::count);
+            if (side != null) {
+                count(side);
+            }
+        }
+
+        private void count(FetchedFile file) {
+            bytesRead += file.length();
+            requests++;
+        }
+
+        Optional<TensorIndex> header(FetchedFile file) {
+            if (file.failure() != null) {
+                failed(file.failure().reason(), file.failure().message());
+                return Optional.empty();
+            }
+            if (container == null) {
+                container = Container.of(file.head(), file.length()).name();
+            }
+            try {
+                TensorIndex index = SafetensorsReader.read(file.reader(), file.head(), file.length());
+                long behind = index.dataStart() - file.length();
+                if (behind > 0) { // the header was longer than the first request
+                    bytesRead += behind;
+                    requests++;
+                }
+                return Optional.of(index);
+            } catch (MalformedTensorFileException e) {
+                failed(e.reason(), file.object().uri() + ": " + e.getMessage());
+            } catch (StoreException e) {
+                failed(e.reason(), e.getMessage());
+            } catch (IOException e) {
+                failed(Reason.STORE_FAILED, e.toString());
+            }
+            return Optional.empty();
+        }
+
+        TensorData values(ValueSource values, FetchedFile file, TensorIndex index) {
+            try {
+                return values.of(file, index);
+            } catch (IOException e) {
+                failed(Reason.STORE_FAILED, e.toString());
+                return TensorData.NONE;
+            }
+        }
+
+        Optional<PeftConfig> peftConfig(FetchedFile side) {
+            if (side.failure() != null) {
+                findings.add(new Finding(
+                        Finding.Code.PEFT_CONFIG,
+                        side.failure().reason() + ": " + side.failure().message()));
+                return Optional.empty();
+            }
+            try {
+                return Optional.of(PeftConfig.parse(Arrays.copyOf(side.head(), side.length())));
+            } catch (IOException e) {
+                findings.add(new Finding(Finding.Code.PEFT_CONFIG, "not readable: " + firstLine(e.getMessage())));
+                return Optional.empty();
+            }
+        }
+
+        void compareWithIndex(FetchedFile side, List<FetchedFile> weights) {
+            if (side.failure() != null) {
+                failed(side.failure().reason(), side.failure().message());
+                return;
+            }
+            Set<String> listed =
+                    weights.stream().map(file -> file.object().fileName()).collect(Collectors.toSet());
+            try {
+                Set<String> named = ShardIndex.parse(side.head(), side.length()).files();
+                Set<String> missing = new TreeSet<>(named);
+                missing.removeAll(listed);
+                Set<String> stale = new TreeSet<>(listed);
+                stale.removeAll(named);
+                if (!missing.isEmpty()) {
+                    failed(
+                            Reason.MISSING_SHARD,
+                            "%s: MISSING_SHARD at byte 0: found %d of %d shards, expected %s too"
+                                    .formatted(
+                                            side.object().uri(),
+                                            named.size() - missing.size(),
+                                            named.size(),
+                                            missing.iterator().next()));
+                }
+                if (!stale.isEmpty()) {
+                    findings.add(new Finding(
+                            Finding.Code.SHARDS, stale.size() + " files that the index does not name: " + stale));
+                }
+            } catch (IOException e) {
+                failed(
+                        Reason.INVALID_SIDE_FILE,
+                        "%s: INVALID_SIDE_FILE at byte 0: found %s, expected an index with a weight_map"
+                                .formatted(side.object().uri(), firstLine(e.getMessage())));
+            }
+        }
+
+        private static String firstLine(String text) {
+            return text.lines().findFirst().orElse("");
+        }
+
+        /** The first failure names the row's reason. */
+        private void failed(Reason why, String text) {
+            unreadable++;
+            if (reason == null) {
+                reason = why;
+                message = text;
+            }
+        }
+
+        Reading reading(int filesRead) {
+            Status status = unreadable == 0 && filesRead == 0
+                    ? Status.MALFORMED
+                    : unreadable == 0 ? Status.OK : filesRead > 0 ? Status.PARTIAL : Status.of(reason);
+            return new Reading(status, container, reason, message, bytesRead, requests);
+        }
+    }
+}

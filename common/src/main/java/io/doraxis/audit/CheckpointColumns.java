@@ -1,0 +1,372 @@
+package io.doraxis.audit;
+
+import static io.doraxis.audit.ColumnType.Scalar.BOOLEAN;
+import static io.doraxis.audit.ColumnType.Scalar.INT;
+import static io.doraxis.audit.ColumnType.Scalar.LONG;
+import static io.doraxis.audit.ColumnType.Scalar.STRING;
+import static io.doraxis.audit.ColumnType.Scalar.TIMESTAMP;
+
+import io.doraxis.adapter.AdapterModule;
+import io.doraxis.adapter.Algorithm;
+import io.doraxis.audit.CheckpointAudit.AdapterContents;
+import io.doraxis.audit.ColumnType.Field;
+import io.doraxis.audit.ColumnType.ListOf;
+import io.doraxis.audit.ColumnType.MapOf;
+import io.doraxis.audit.ColumnType.StructOf;
+import io.doraxis.catalog.StoredObject;
+import io.doraxis.tensorfile.Finding;
+import io.doraxis.tensorfile.TensorInfo;
+import java.io.Serializable;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.EnumSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.function.Function;
+import java.util.stream.Stream;
+
+/** The {@code checkpoints} table: one row per checkpoint, readable or not. */
+public final class CheckpointColumns {
+    private static final StructOf EVIDENCE =
+            new StructOf(List.of(new Field("kind", STRING), new Field("count", INT), new Field("detail", STRING)));
+    private static final StructOf FILE = new StructOf(List.of(
+            new Field("uri", STRING),
+            new Field("size", LONG),
+            new Field("etag", STRING),
+            new Field("mtime", TIMESTAMP)));
+    private static final StructOf OUTCOME =
+            new StructOf(List.of(new Field("outcome", STRING), new Field("reason", STRING)));
+
+    private CheckpointColumns() {}
+
+    /** Where and when a row was made: the same for a whole run. */
+    public record Stamp(String rulesVersion, String toolVersion, Instant scannedAt) implements Serializable {}
+
+    /** The columns in the table's order. */
+    public static List<Column<CheckpointAudit>> of(Stamp stamp) {
+        List<Column<CheckpointAudit>> columns = new ArrayList<>();
+        identity(columns);
+        axis(columns);
+        contents(columns);
+        claims(columns);
+        reading(columns, stamp);
+        return List.copyOf(columns);
+    }
+
+    private static void identity(List<Column<CheckpointAudit>> columns) {
+        add(
+                columns,
+                "uri",
+                STRING,
+                "Its name: a PEFT directory, the index of a sharded model, else the file.",
+                a -> a.checkpoint().uri());
+        add(
+                columns,
+                "kind",
+                STRING,
+                "ADAPTER, MODEL, EMBEDDING, OPTIMIZER or OTHER; null when it could not be read.",
+                a -> a.contents() == null ? null : a.contents().kind().name());
+        add(
+                columns,
+                "container",
+                STRING,
+                "What its first bytes say it is.",
+                a -> a.reading().container());
+        adapter(
+                columns,
+                "dialect",
+                STRING,
+                "Whose naming its tensors follow.",
+                a -> a.dialect().name());
+        add(
+                columns,
+                "algorithm",
+                STRING,
+                "The algorithm of its modules, MIXED, or NONE.",
+                CheckpointColumns::algorithm);
+    }
+
+    private static void axis(List<Column<CheckpointAudit>> columns) {
+        add(
+                columns,
+                "has_dora",
+                BOOLEAN,
+                "Whether any module has a magnitude.",
+                a -> a.adapter() != null && a.adapter().verdict().doraModules() > 0);
+        add(
+                columns,
+                "axis",
+                STRING,
+                "INPUT, OUTPUT, MIXED, AMBIGUOUS or NONE; null when it could not be read.",
+                a -> a.contents() == null
+                        ? null
+                        : a.adapter() == null
+                                ? "NONE"
+                                : a.adapter().verdict().axis().name());
+        adapter(
+                columns,
+                "axis_confidence",
+                STRING,
+                "PROVEN by shapes, CORROBORATED by metadata too, LIKELY by values only, UNKNOWN.",
+                a -> a.verdict().confidence().name());
+        adapter(
+                columns,
+                "evidence",
+                new ListOf(EVIDENCE),
+                "What the axis rests on: the kind of fact, how many modules show it, and what it speaks for.",
+                a -> a.verdict().evidence().stream()
+                        .map(e -> Arrays.<Object>asList(e.kind().name(), e.count(), e.detail()))
+                        .toList());
+        adapter(
+                columns,
+                "modules",
+                INT,
+                "Adapted layers.",
+                a -> a.index().modules().size());
+        adapter(
+                columns,
+                "dora_modules",
+                INT,
+                "Those with a magnitude.",
+                a -> a.verdict().doraModules());
+        adapter(
+                columns,
+                "ambiguous_modules",
+                INT,
+                "Those whose own shapes leave both axes open.",
+                a -> a.verdict().ambiguousModules());
+        adapter(
+                columns,
+                "contradicting_modules",
+                new ListOf(STRING),
+                "Of a MIXED checkpoint: modules of the rarer axis, at most 20.",
+                a -> a.verdict().contradicting());
+    }
+
+    private static void contents(List<Column<CheckpointAudit>> columns) {
+        adapter(
+                columns,
+                "rank_min",
+                INT,
+                "Smallest rank of its modules.",
+                a -> ranks(a).min().isPresent() ? (Integer) ranks(a).min().getAsInt() : null);
+        adapter(
+                columns,
+                "rank_max",
+                INT,
+                "Largest rank of its modules.",
+                a -> ranks(a).max().isPresent() ? (Integer) ranks(a).max().getAsInt() : null);
+        adapter(
+                columns,
+                "alpha_summary",
+                STRING,
+                "Alphas with the number of modules that have each.",
+                CheckpointColumns::alphas);
+        add(columns, "dtypes", new MapOf(LONG), "Tensors per dtype.", CheckpointColumns::dtypes);
+        add(
+                columns,
+                "tensors",
+                LONG,
+                "Number of tensors.",
+                a -> a.contents() == null
+                        ? null
+                        : (long) a.contents().index().tensors().size());
+        add(columns, "parameters", LONG, "Elements of all tensors.", CheckpointColumns::parameters);
+        add(
+                columns,
+                "files",
+                new ListOf(FILE),
+                "The objects that this row accounts for.",
+                a -> Stream.concat(a.checkpoint().weights().stream(), a.checkpoint().side().stream())
+                        .map(CheckpointColumns::file)
+                        .toList());
+        add(
+                columns,
+                "total_bytes",
+                LONG,
+                "Size of those objects.",
+                a -> a.checkpoint().totalBytes());
+        add(columns, "bytes_read", LONG, "Bytes read of them.", a -> a.reading().bytesRead());
+        add(columns, "requests", INT, "Requests that it took.", a -> a.reading().requests());
+    }
+
+    private static void claims(List<Column<CheckpointAudit>> columns) {
+        adapter(columns, "base_family", STRING, "Family of the base model; not filled yet.", a -> null);
+        adapter(columns, "base_match", STRING, "Base model by its values; not filled yet.", a -> null);
+        adapter(
+                columns,
+                "metadata_claims",
+                new MapOf(STRING),
+                "What the metadata says, where it matters here.",
+                a -> a.index().claims().values());
+        adapter(
+                columns,
+                "claim_conflicts",
+                new ListOf(STRING),
+                "Claims that the shapes contradict: the shapes count.",
+                a -> a.verdict().claimConflicts());
+        adapter(
+                columns,
+                "consumers",
+                new MapOf(OUTCOME),
+                "What each program does with the file as it is, by program and version.",
+                CheckpointColumns::consumers);
+        adapter(
+                columns,
+                "peft_export",
+                OUTCOME,
+                "Whether it can be written in PEFT's layout; not filled yet.",
+                a -> null);
+        adapter(
+                columns,
+                "license",
+                STRING,
+                "As the metadata says.",
+                a -> a.index().claims().get("modelspec.license").orElse(null));
+        add(
+                columns,
+                "pickle_globals",
+                new ListOf(STRING),
+                "Names that a pickle would import; no pickle is read yet.",
+                a -> List.of());
+        add(
+                columns,
+                "pickle_verdict",
+                STRING,
+                "NONE, ALLOWED, UNKNOWN or DENIED; null until pickles are read.",
+                a -> a.contents() == null ? null : "NONE");
+    }
+
+    private static void reading(List<Column<CheckpointAudit>> columns, Stamp stamp) {
+        add(
+                columns,
+                "warnings",
+                new ListOf(STRING),
+                "Oddities that did not stop the reading: a code and what was found.",
+                a -> a.findings().stream().map(Finding::toString).toList());
+        add(
+                columns,
+                "status",
+                STRING,
+                "How the reading went: OK, PARTIAL, MALFORMED, UNSUPPORTED, STORE_ERROR, CHANGED or SKIPPED.",
+                a -> a.reading().status().name());
+        add(
+                columns,
+                "error_code",
+                STRING,
+                "Why it is not OK: a stable code.",
+                a -> a.reading().reason() == null ? null : a.reading().reason().name());
+        add(
+                columns,
+                "error_message",
+                STRING,
+                "The object, the code, the byte, what was found and what was expected.",
+                a -> a.reading().message());
+        add(columns, "rules_version", STRING, "Version of the consumer rules.", a -> stamp.rulesVersion());
+        add(columns, "tool_version", STRING, "Version of Doraxis.", a -> stamp.toolVersion());
+        add(columns, "scanned_at", TIMESTAMP, "Start of the run.", a -> stamp.scannedAt());
+    }
+
+    private static void add(
+            List<Column<CheckpointAudit>> columns,
+            String name,
+            ColumnType type,
+            String description,
+            Function<CheckpointAudit, Object> value) {
+        columns.add(new Column<>(name, type, description, value));
+    }
+
+    /** A column that only adapters fill. */
+    private static void adapter(
+            List<Column<CheckpointAudit>> columns,
+            String name,
+            ColumnType type,
+            String description,
+            Function<AdapterContents, Object> value) {
+        add(columns, name, type, description, audit -> audit.adapter() == null ? null : value.apply(audit.adapter()));
+    }
+
+    private static Object algorithm(CheckpointAudit audit) {
+        if (audit.contents() == null) {
+            return null;
+        }
+        Set<Algorithm> algorithms = EnumSet.noneOf(Algorithm.class);
+        if (audit.adapter() != null) {
+            for (AdapterModule module : audit.adapter().index().modules()) {
+                if (module.isComplete()) {
+                    algorithms.add(module.algorithm());
+                }
+            }
+        }
+        return algorithms.isEmpty()
+                ? "NONE"
+                : algorithms.size() == 1 ? algorithms.iterator().next().name() : "MIXED";
+    }
+
+    private static java.util.stream.IntStream ranks(AdapterContents adapter) {
+        return adapter.index().modules().stream()
+                .filter(module -> module.rank() != null)
+                .mapToInt(AdapterModule::rank);
+    }
+
+    private static String alphas(AdapterContents adapter) {
+        Map<Double, Integer> counts = new TreeMap<>();
+        int without = 0;
+        for (AdapterModule module : adapter.index().modules()) {
+            if (module.alpha() == null) {
+                without++;
+            } else {
+                counts.merge(module.alpha(), 1, Integer::sum);
+            }
+        }
+        StringBuilder summary = new StringBuilder();
+        counts.entrySet().stream()
+                .limit(8)
+                .forEach(entry -> summary.append("%s x %d; ".formatted(entry.getKey(), entry.getValue())));
+        if (counts.size() > 8) {
+            summary.append("and ").append(counts.size() - 8).append(" more; ");
+        }
+        if (without > 0) {
+            summary.append("unknown x ").append(without).append("; ");
+        }
+        return summary.isEmpty() ? null : summary.substring(0, summary.length() - 2);
+    }
+
+    private static Object dtypes(CheckpointAudit audit) {
+        if (audit.contents() == null) {
+            return null;
+        }
+        Map<String, Long> counts = new LinkedHashMap<>();
+        for (TensorInfo tensor : audit.contents().index().tensors()) {
+            counts.merge(tensor.dtype().name(), 1L, Long::sum);
+        }
+        return counts;
+    }
+
+    private static Object parameters(CheckpointAudit audit) {
+        if (audit.contents() == null) {
+            return null;
+        }
+        long parameters = 0;
+        for (TensorInfo tensor : audit.contents().index().tensors()) {
+            parameters += tensor.shape().elements(); // the tensors lie within one file, so the sum fits
+        }
+        return parameters;
+    }
+
+    private static List<Object> file(StoredObject object) {
+        return Arrays.asList(object.uri(), object.size(), object.etag(), Instant.ofEpochMilli(object.modified()));
+    }
+
+    private static Map<String, List<Object>> consumers(AdapterContents adapter) {
+        Map<String, List<Object>> consumers = new LinkedHashMap<>();
+        adapter.consumers()
+                .forEach((name, prediction) ->
+                        consumers.put(name, List.of(prediction.outcome().name(), prediction.reason())));
+        return consumers;
+    }
+}

@@ -1,0 +1,49 @@
+package io.doraxis.catalog;
+
+import java.io.Serializable;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Objects that are one checkpoint.
+ *
+ * @param uri its name in the audit: a PEFT directory, a sharded model's index, or the file
+ * @param weights the files that hold tensors; a sharded model's in the order of their names
+ * @param sideFile adapter_config.json or the index of the shards; null for a single file
+ */
+public record Checkpoint(Form form, String uri, List<StoredObject> weights, StoredObject sideFile)
+        implements Serializable {
+    /** How a checkpoint lies in its folder. */
+    public enum Form {
+        FILE,
+        PEFT_DIRECTORY,
+        SHARDED
+    }
+
+    public Checkpoint {
+        weights = List.copyOf(weights);
+    }
+
+    /** A single file as a checkpoint of its own. */
+    public static Checkpoint file(StoredObject object) {
+        return new Checkpoint(Form.FILE, object.uri(), List.of(object), null);
+    }
+
+    public Optional<StoredObject> side() {
+        return Optional.ofNullable(sideFile);
+    }
+
+    /** Objects that this row accounts for. */
+    public int objects() {
+        return weights.size() + (sideFile == null ? 0 : 1);
+    }
+
+    /** Size of all its files in bytes. */
+    public long totalBytes() {
+        long bytes = sideFile == null ? 0 : sideFile.size();
+        for (StoredObject file : weights) {
+            bytes += file.size();
+        }
+        return bytes;
+    }
+}

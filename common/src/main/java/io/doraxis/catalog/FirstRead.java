@@ -1,0 +1,35 @@
+package io.doraxis.catalog;
+
+import java.util.regex.Pattern;
+
+/**
+ * How many bytes to ask for first, so that one request brings nearly every header. The sizes follow the headers of real
+ * checkpoints: shards of big models have 64 KiB at the most, adapters 512 KiB nearly always.
+ */
+public final class FirstRead {
+    private static final long WHOLE_BELOW = 4L << 20;
+    private static final long ADAPTERS_BELOW = 2L << 30;
+    private static final int SHARD = 64 << 10;
+    private static final int ADAPTER = 512 << 10;
+    private static final int MODEL = 256 << 10;
+    private static final int SIDE_FILE = 64 << 20;
+    private static final Pattern SHARD_NAME = Pattern.compile(".*-\\d{5}-of-\\d{5}\\..*");
+
+    private FirstRead() {}
+
+    /** Bytes to read of a file that may hold tensors: all of a small one. */
+    public static int ofWeights(StoredObject file) {
+        if (file.size() < WHOLE_BELOW) {
+            return (int) file.size();
+        }
+        if (SHARD_NAME.matcher(file.fileName()).matches()) {
+            return SHARD;
+        }
+        return file.size() <= ADAPTERS_BELOW ? ADAPTER : MODEL;
+    }
+
+    /** Bytes to read of a configuration or index: all of it, unless it cannot be one. */
+    public static int ofSideFile(StoredObject file) {
+        return (int) Math.min(file.size(), SIDE_FILE);
+    }
+}

@@ -1,0 +1,82 @@
+package io.doraxis.catalog;
+
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * The objects of one folder as checkpoints. Every object ends up in exactly one checkpoint or is ignored with a reason.
+ *
+ * @param ignored how many objects were ignored, by why
+ */
+public record FolderGrouping(List<Checkpoint> checkpoints, Map<ObjectRole, Integer> ignored) {
+    private static final String PEFT_WEIGHTS = "adapter_model.safetensors";
+    private static final String PEFT_PICKLED_WEIGHTS = "adapter_model.bin";
+
+    /** {@code model.safetensors.index.json}, {@code model.safetensors.index.fp16.json} is a config to this version. */
+    private static final Pattern INDEX = Pattern.compile("(.+)\\.(safetensors|bin)\\.index\\.json");
+
+    private static final String SHARD = "-\\d{5}-of-\\d{5}\\.";
+
+    /** Groups the objects of one folder, in any order. */
+    public static FolderGrouping of(Iterable<StoredObject> folder) {
+        Map<ObjectRole, Integer> ignored = new EnumMap<>(ObjectRole.class);
+        Map<String, StoredObject> weights = new TreeMap<>();
+        StoredObject config = null;
+        List<StoredObject> indexes = new ArrayList<>();
+        for (StoredObject object : folder) {
+            ObjectRole role = ObjectRole.of(object);
+            switch (role) {
+                case WEIGHTS -> weights.put(object.fileName(), object);
+                case ADAPTER_CONFIG -> config = object;
+                case SHARD_INDEX -> indexes.add(object);
+                default -> ignored.merge(role, 1, Integer::sum);
+            }
+        }
+        List<Checkpoint> checkpoints = new ArrayList<>();
+        if (config != null && !takePeftDirectory(config, weights, checkpoints)) {
+            ignored.merge(ObjectRole.IGNORED_CONFIG, 1, Integer::sum);
+        }
+        for (StoredObject index : indexes) {
+            if (!takeShards(index, weights, checkpoints)) {
+                checkpoints.add(new Checkpoint(Checkpoint.Form.SHARDED, index.uri(), List.of(), index));
+            }
+        }
+        weights.values().forEach(file -> checkpoints.add(Checkpoint.file(file)));
+        return new FolderGrouping(checkpoints, ignored);
+    }
+
+    private static boolean takePeftDirectory(
+            StoredObject config, Map<String, StoredObject> weights, List<Checkpoint> checkpoints) {
+        StoredObject file = weights.remove(PEFT_WEIGHTS);
+        if (file == null) {
+            file = weights.remove(PEFT_PICKLED_WEIGHTS); // beside safetensors it is a twin, with a row of its own
+        }
+        if (file != null) {
+            checkpoints.add(new Checkpoint(Checkpoint.Form.PEFT_DIRECTORY, config.directory(), List.of(file), config));
+        }
+        return file != null;
+    }
+
+    private static boolean takeShards(
+            StoredObject index, Map<String, StoredObject> weights, List<Checkpoint> checkpoints) {
+        Matcher name = INDEX.matcher(index.fileName());
+        if (!name.matches()) {
+            return false;
+        }
+        Pattern shard = Pattern.compile(Pattern.quote(name.group(1)) + SHARD + name.group(2));
+        List<StoredObject> shards = new ArrayList<>();
+        for (StoredObject file : weights.values()) {
+            if (shard.matcher(file.fileName()).matches()) {
+                shards.add(file);
+            }
+        }
+        shards.forEach(file -> weights.remove(file.fileName()));
+        checkpoints.add(new Checkpoint(Checkpoint.Form.SHARDED, index.uri(), shards, index));
+        return true;
+    }
+}

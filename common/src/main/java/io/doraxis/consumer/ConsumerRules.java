@@ -1,0 +1,71 @@
+package io.doraxis.consumer;
+
+import io.doraxis.adapter.AdapterIndex;
+import io.doraxis.adapter.PeftConfig;
+import io.doraxis.dora.CheckpointVerdict;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/** What is known about the programs that read adapters, as versioned rules over facts of the file. */
+public final class ConsumerRules {
+    private static final String RESOURCE = "consumers.json";
+    private static final ConsumerRules BUNDLED = load();
+
+    private final String version;
+    private final List<Consumer> consumers;
+    private final Set<String> peftTypes;
+
+    ConsumerRules(String version, List<Consumer> consumers, Set<String> peftTypes) {
+        this.version = version;
+        this.consumers = List.copyOf(consumers);
+        this.peftTypes = Set.copyOf(peftTypes);
+    }
+
+    /** The rules that come with this version of the program. */
+    public static ConsumerRules bundled() {
+        return BUNDLED;
+    }
+
+    private static ConsumerRules load() {
+        try (InputStream json = ConsumerRules.class.getResourceAsStream(RESOURCE)) {
+            if (json == null) {
+                throw new IllegalStateException(RESOURCE + " is not on the classpath");
+            }
+            return RulesReader.read(json);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    public String version() {
+        return version;
+    }
+
+    /** Names of the consumers, in the order of the rules file. */
+    public List<String> consumers() {
+        return consumers.stream().map(Consumer::name).toList();
+    }
+
+    /**
+     * What each consumer will do with the file, in the order of the rules file.
+     *
+     * @param index of a file with at least one module: of anything else no consumer makes anything
+     * @param config of a PEFT directory; null without one
+     */
+    public Map<String, Prediction> predict(AdapterIndex index, CheckpointVerdict verdict, PeftConfig config) {
+        Map<String, Prediction> predictions = new LinkedHashMap<>();
+        if (index.modules().isEmpty()) {
+            return predictions;
+        }
+        long[] factSets = FactSets.of(index, verdict, config, peftTypes);
+        for (Consumer consumer : consumers) {
+            predictions.put(consumer.name(), consumer.predict(factSets));
+        }
+        return predictions;
+    }
+}

@@ -1,0 +1,80 @@
+package io.doraxis.consumer;
+
+import io.doraxis.adapter.AdapterIndex;
+import io.doraxis.adapter.AdapterModule;
+import io.doraxis.adapter.Algorithm;
+import io.doraxis.adapter.ModuleTensors;
+import io.doraxis.adapter.PeftConfig;
+import io.doraxis.adapter.Role;
+import java.util.Set;
+
+/** The facts that an adapter_config.json adds: of the file, and of each module. */
+final class PeftFacts {
+    private static final int DEFAULT_RANK = 8;
+
+    private final PeftConfig config;
+    private final long ofFile;
+    private final Algorithm algorithm;
+
+    /** @param knownTypes the names of PEFT's types */
+    PeftFacts(PeftConfig config, Set<String> knownTypes) {
+        this.config = config;
+        String type = config.peftType();
+        algorithm = algorithm(type);
+        boolean known = type != null && knownTypes.contains(type);
+        ofFile = Fact.PEFT_CONFIG.bit()
+                | Fact.PEFT_TYPE_UNKNOWN.when(!known)
+                | Fact.PEFT_TYPE_UNREAD.when(known && algorithm == null)
+                | Fact.USE_DORA.when(config.useDora())
+                | Fact.TARGETS_ABSENT.when(config.targetModules().isEmpty());
+    }
+
+    private static Algorithm algorithm(String peftType) {
+        return switch (peftType == null ? "" : peftType) {
+            case "LORA" -> Algorithm.LORA;
+            case "LOHA" -> Algorithm.LOHA;
+            case "LOKR" -> Algorithm.LOKR;
+            case "IA3" -> Algorithm.IA3;
+            case "OFT" -> Algorithm.OFT;
+            case "BOFT" -> Algorithm.BOFT;
+            default -> null;
+        };
+    }
+
+    long of(AdapterModule module) {
+        String name = module.name();
+        boolean prefixed = name.startsWith(AdapterIndex.PEFT_PREFIX);
+        String path = prefixed ? name.substring(AdapterIndex.PEFT_PREFIX.length()) : name;
+        return ofFile
+                | Fact.UNTARGETED.when(prefixed && !config.targets(path))
+                | Fact.OTHER_PEFT_TYPE.when(module.isComplete() && !hasKeys(module))
+                | Fact.RANK_MISMATCH.when(isOfOtherRank(module));
+    }
+
+    private boolean hasKeys(AdapterModule module) {
+        if (module.algorithm() != algorithm) {
+            return false;
+        }
+        ModuleTensors t = module.tensors();
+        return switch (module.algorithm()) {
+            case LORA -> t.spelledAsPeft() || t.has(Role.EMBEDDING_UP);
+            case IA3 -> t.has(Role.IA3_VECTOR);
+            case OFT -> t.has(Role.PEFT_OFT_R);
+            case BOFT -> t.has(Role.PEFT_BOFT_R);
+            default -> true;
+        };
+    }
+
+    /** Compares with the rank in the module's scale, which is alpha / r by the configuration's patterns. */
+    private boolean isOfOtherRank(AdapterModule module) {
+        if (module.rank() == null || module.alpha() == null || module.scale() == null || module.scale() == 0) {
+            return false;
+        }
+        if (config.rank() == null && config.rankPattern().isEmpty()) {
+            return module.rank() != DEFAULT_RANK;
+        }
+        double divisor = module.alpha() / module.scale();
+        long configured = Math.round(config.useRslora() ? divisor * divisor : divisor);
+        return configured != module.rank();
+    }
+}

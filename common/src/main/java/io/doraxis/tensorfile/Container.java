@@ -1,0 +1,119 @@
+package io.doraxis.tensorfile;
+
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.Optional;
+
+/** What kind of file some bytes are the beginning of, judged from the bytes and never from the name. */
+public enum Container {
+    SAFETENSORS,
+    TORCH_ZIP,
+    TORCH_LEGACY,
+    PICKLE,
+    GGUF,
+    GGML,
+    HDF5,
+    NUMPY,
+    GZIP,
+    TAR,
+    SEVEN_ZIP,
+    ZSTD,
+    GIT_LFS_POINTER,
+    HTML,
+    JSON,
+    TEXT,
+    EMPTY,
+    UNKNOWN;
+
+    private static final byte[] TORCH_LEGACY_MAGIC = {
+        (byte) 0x80, 2, (byte) 0x8a, 0x0a, 0x6c, (byte) 0xfc, (byte) 0x9c, 0x46, (byte) 0xf9, 0x20, 0x6a
+    };
+    private static final int TAR_MAGIC_OFFSET = 257;
+
+    /** First bytes that a text has in ASCII: a header's length that is not one has a byte over 127 there. */
+    private static final int ASCII_AT_LEAST = 16;
+
+    /**
+     * The container of these first bytes; {@link #UNKNOWN} where they could be anything. A safetensors file starts with
+     * a length below 100,000,000, so its eighth byte is 0, which is never so for the others.
+     *
+     * @param head first bytes of the object, 512 of them or the whole of a shorter one
+     */
+    public static Container of(byte[] head, int length) {
+        if (length == 0) {
+            return EMPTY;
+        }
+        if (length >= 8 && head[7] == 0 && head[6] == 0 && head[5] == 0 && head[4] == 0) {
+            return SAFETENSORS;
+        }
+        return signature(head, length).or(() -> text(head, length)).orElse(UNKNOWN);
+    }
+
+    private static Optional<Container> signature(byte[] head, int length) {
+        if (startsWith(head, length, "PK\u0003\u0004")) {
+            return Optional.of(TORCH_ZIP);
+        }
+        if (startsWith(head, length, TORCH_LEGACY_MAGIC)) {
+            return Optional.of(TORCH_LEGACY);
+        }
+        if (length >= 2 && (head[0] & 0xff) == 0x80 && head[1] >= 2 && head[1] <= 5) {
+            return Optional.of(PICKLE);
+        }
+        if (startsWith(head, length, "GGUF")) {
+            return Optional.of(GGUF);
+        }
+        if (startsWith(head, length, "lmgg") || startsWith(head, length, "tjgg")) {
+            return Optional.of(GGML);
+        }
+        if (startsWith(head, length, new byte[] {(byte) 0x89, 'H', 'D', 'F'})) {
+            return Optional.of(HDF5);
+        }
+        if (startsWith(head, length, new byte[] {(byte) 0x93, 'N', 'U', 'M', 'P', 'Y'})) {
+            return Optional.of(NUMPY);
+        }
+        if (startsWith(head, length, new byte[] {0x1f, (byte) 0x8b})) {
+            return Optional.of(GZIP);
+        }
+        if (startsWith(head, length, new byte[] {'7', 'z', (byte) 0xbc, (byte) 0xaf})) {
+            return Optional.of(SEVEN_ZIP);
+        }
+        if (startsWith(head, length, new byte[] {0x28, (byte) 0xb5, 0x2f, (byte) 0xfd})) {
+            return Optional.of(ZSTD);
+        }
+        if (length >= TAR_MAGIC_OFFSET + 5
+                && new String(head, TAR_MAGIC_OFFSET, 5, StandardCharsets.ISO_8859_1).equals("ustar")) {
+            return Optional.of(TAR);
+        }
+        return Optional.empty();
+    }
+
+    private static Optional<Container> text(byte[] head, int length) {
+        int start = 0;
+        for (int i = 0; i < Math.min(length, 512); i++) {
+            int b = head[i];
+            boolean ascii = b >= 0 || i >= ASCII_AT_LEAST;
+            if (!ascii || (b >= 0 && b < ' ' && b != '\n' && b != '\r' && b != '\t')) {
+                return Optional.empty();
+            }
+            if (start == i && b <= ' ' && b >= 0) {
+                start++;
+            }
+        }
+        String text = new String(head, start, Math.min(length, 512) - start, StandardCharsets.ISO_8859_1);
+        if (text.startsWith("version https://git-lfs.github.com/spec/")) {
+            return Optional.of(GIT_LFS_POINTER);
+        }
+        if (text.startsWith("<")) {
+            return Optional.of(HTML);
+        }
+        return Optional.of(text.startsWith("{") || text.startsWith("[") ? JSON : TEXT);
+    }
+
+    private static boolean startsWith(byte[] head, int length, String magic) {
+        return startsWith(head, length, magic.getBytes(StandardCharsets.ISO_8859_1));
+    }
+
+    private static boolean startsWith(byte[] head, int length, byte[] magic) {
+        return length >= magic.length && Arrays.equals(head, 0, magic.length, magic, 0, magic.length);
+    }
+}

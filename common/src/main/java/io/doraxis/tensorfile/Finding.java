@@ -1,0 +1,43 @@
+package io.doraxis.tensorfile;
+
+import java.io.Serializable;
+
+/** Something odd that does not stop a file from being read: an entry of the {@code warnings} column. */
+public record Finding(Code code, String detail) implements Serializable {
+    /** Stable codes: they are stored in the audit table, so none is ever renamed. */
+    public enum Code {
+        /** Two tensors of one name: the last one counts, as in the reference; other readers may take the first. */
+        DUPLICATE_TENSOR_NAME,
+        /** White space before the header's first brace, which the format's description forbids. */
+        LEADING_WHITESPACE,
+        /** A name with a path separator, a control character or nothing in it. */
+        SUSPICIOUS_TENSOR_NAME,
+        /** A tensor entry or dtype in a spelling that only the reference's parser understands. */
+        UNUSUAL_ENTRY_FORM,
+        /** A header of no tensors. */
+        NO_TENSORS,
+        /** A magnitude whose shape fits neither axis of its module. */
+        INVALID_MAGNITUDE,
+        /** Modules of one file prove different axes. */
+        MIXED_AXES,
+        /** A flat magnitude that fits only the input axis: no known program writes it. */
+        UNKNOWN_PRODUCER,
+        /** Signed or tiny magnitudes as LyCORIS up to 2.3.0.dev1 wrote them: a mean, not a norm. */
+        LEGACY_SIGNED_MEAN,
+        /** Modules whose magnitude has no factors beside it, or whose factors are incomplete. */
+        INCOMPLETE_MODULE,
+        /** Tensors that no rule of the adapter's dialect explains. */
+        UNRECOGNISED_TENSORS,
+        /** What the metadata says about the axis is not what the shapes prove. */
+        CLAIM_CONFLICT,
+        /** adapter_config.json is missing, unreadable or disagrees with the tensors. */
+        PEFT_CONFIG,
+        /** Shards are missing, left over or disagree with their index. */
+        SHARDS
+    }
+
+    @Override
+    public String toString() {
+        return code + ": " + detail;
+    }
+}

@@ -1,0 +1,300 @@
+package io.doraxis.tensorfile;
+
+import static io.doraxis.tensorfile.Finding.Code.DUPLICATE_TENSOR_NAME;
+import static io.doraxis.tensorfile.Finding.Code.LEADING_WHITESPACE;
+import static io.doraxis.tensorfile.Finding.Code.NO_TENSORS;
+import static io.doraxis.tensorfile.Finding.Code.SUSPICIOUS_TENSOR_NAME;
+import static io.doraxis.tensorfile.Finding.Code.UNUSUAL_ENTRY_FORM;
+import static io.doraxis.tensorfile.Reason.DUPLICATE_FIELD;
+import static io.doraxis.tensorfile.Reason.INVALID_JSON;
+import static io.doraxis.tensorfile.Reason.MISSING_FIELD;
+import static io.doraxis.tensorfile.Reason.UNKNOWN_DTYPE;
+import static io.doraxis.tensorfile.Reason.WRONG_TYPE;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/** The grammar of a safetensors header over {@link JsonCursor}: names to entries, and the metadata. */
+final class HeaderParser {
+    private static final String METADATA = "__metadata__";
+    private static final int MAX_FINDINGS = 20;
+
+    private static final int DTYPE = 1;
+    private static final int SHAPE = 2;
+    private static final int OFFSETS = 4;
+
+    private final JsonCursor json;
+    private final long dataStart;
+
+    private List<TensorInfo> tensors = new ArrayList<>();
+    private final Map<String, Integer> positions = new HashMap<>();
+    private boolean replaced;
+    private final Map<String, String> metadata = new LinkedHashMap<>();
+    private final List<Finding> findings = new ArrayList<>();
+
+    // The entry being read; a field at a time, as their order is free.
+    private Dtype dtype;
+    private Dtype lastDtype = Dtype.F32;
+    private long[] dims = new long[8];
+    private int rank;
+    private long begin;
+    private long end;
+
+    HeaderParser(HeaderWindow window, long dataStart) {
+        this.json = new JsonCursor(window);
+        this.dataStart = dataStart;
+    }
+
+    List<TensorInfo> tensors() {
+        return tensors;
+    }
+
+    Map<String, String> metadata() {
+        return metadata;
+    }
+
+    List<Finding> findings() {
+        return findings;
+    }
+
+    void parse() throws MalformedTensorFileException, IOException {
+        if (json.skipWhitespace()) {
+            findings.add(new Finding(LEADING_WHITESPACE, "white space before the header's first brace"));
+        }
+        if (json.peek() != '{') {
+            throw json.unexpected("the header's opening brace");
+        }
+        json.enter();
+        boolean metadataSeen = false;
+        boolean more = json.peekToken() != '}';
+        while (more) {
+            long at = json.position();
+            String name = json.key();
+            json.colon();
+            if (name.equals(METADATA)) {
+                if (metadataSeen) {
+                    throw new MalformedTensorFileException(
+                            DUPLICATE_FIELD, at, "a second " + METADATA, "one at the most");
+                }
+                metadataSeen = true;
+                readMetadata();
+            } else {
+                readEntry(at);
+                add(name);
+            }
+            more = json.another('}');
+        }
+        json.leave('}');
+        json.expectEnd();
+        if (replaced) {
+            tensors.removeIf(tensor -> tensor == null);
+        }
+        if (tensors.isEmpty()) {
+            findings.add(new Finding(NO_TENSORS, "the header names no tensor"));
+        }
+    }
+
+    private void add(String name) {
+        TensorInfo tensor = new TensorInfo(name, dtype, Shape.copyOf(dims, rank), dataStart + begin, dataStart + end);
+        Integer earlier = positions.put(name, tensors.size());
+        if (earlier != null) {
+            tensors.set(earlier, null);
+            replaced = true;
+            note(DUPLICATE_TENSOR_NAME, "'" + SafetensorsReader.clip(name) + "': the last entry counts");
+        } else if (isSuspicious(name)) {
+            note(SUSPICIOUS_TENSOR_NAME, "'" + printable(SafetensorsReader.clip(name)) + "'");
+        }
+        tensors.add(tensor);
+    }
+
+    private void note(Finding.Code code, String detail) {
+        if (findings.size() < MAX_FINDINGS) {
+            findings.add(new Finding(code, detail));
+        }
+    }
+
+    private static boolean isSuspicious(String name) {
+        if (name.isEmpty()) {
+            return true;
+        }
+        for (int i = 0; i < name.length(); i++) {
+            char c = name.charAt(i);
+            if (c < ' ' || c == 0x7f || c == '\\' || (c == '/' && name.contains("../"))) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private static String printable(String name) {
+        return name.replaceAll("\\p{Cntrl}", "?");
+    }
+
+    // {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, or the same three in a list.
+    private void readEntry(long at) throws MalformedTensorFileException, IOException {
+        int seen = 0;
+        if (json.peekToken() == '[') {
+            note(UNUSUAL_ENTRY_FORM, "an entry at byte " + at + " is a list");
+            readEntryList();
+            return;
+        }
+        if (json.peek() != '{') {
+            throw json.unexpectedType("an object with dtype, shape and data_offsets");
+        }
+        json.enter();
+        boolean more = json.peekToken() != '}';
+        while (more) {
+            long fieldAt = json.position();
+            json.scanKey();
+            int field = json.textEquals("dtype")
+                    ? DTYPE
+                    : json.textEquals("shape") ? SHAPE : json.textEquals("data_offsets") ? OFFSETS : 0;
+            json.colon();
+            if ((seen & field) != 0) {
+                throw new MalformedTensorFileException(
+                        DUPLICATE_FIELD, fieldAt, "a second " + fieldName(field), "each field once");
+            }
+            seen |= field;
+            readField(field);
+            more = json.another('}');
+        }
+        json.leave('}');
+        if (seen != (DTYPE | SHAPE | OFFSETS)) {
+            int missing = (seen & DTYPE) == 0 ? DTYPE : (seen & SHAPE) == 0 ? SHAPE : OFFSETS;
+            throw new MalformedTensorFileException(
+                    MISSING_FIELD, at, "an entry without " + fieldName(missing), "dtype, shape and data_offsets");
+        }
+    }
+
+    private void readField(int field) throws MalformedTensorFileException, IOException {
+        switch (field) {
+            case DTYPE -> readDtype();
+            case SHAPE -> readShape();
+            case OFFSETS -> readOffsets();
+            default -> json.skipValue();
+        }
+    }
+
+    private static String fieldName(int field) {
+        return field == DTYPE ? "dtype" : field == SHAPE ? "shape" : "data_offsets";
+    }
+
+    private void readEntryList() throws MalformedTensorFileException, IOException {
+        json.enter();
+        for (int field : new int[] {DTYPE, SHAPE, OFFSETS}) {
+            if (json.peekToken() == ']') {
+                throw json.unexpectedType("dtype, shape and data_offsets");
+            }
+            readField(field);
+            if (json.another(']') == (field == OFFSETS)) {
+                throw json.unexpectedType("a list of exactly three");
+            }
+        }
+        json.leave(']');
+    }
+
+    private void readDtype() throws MalformedTensorFileException, IOException {
+        if (json.peekToken() == '{') { // the reference's parser takes {"F32": null} for "F32"
+            note(UNUSUAL_ENTRY_FORM, "a dtype at byte " + json.position() + " is an object");
+            json.enter();
+            dtypeOfText();
+            json.colon();
+            json.nullOrEmptyObject();
+            if (json.another('}')) {
+                throw json.unexpectedType("an object of one dtype");
+            }
+            json.leave('}');
+            return;
+        }
+        if (json.peek() != '"') {
+            throw json.unexpectedType("the name of a dtype");
+        }
+        dtypeOfText();
+    }
+
+    private void dtypeOfText() throws MalformedTensorFileException, IOException {
+        long at = json.position();
+        json.scanKey();
+        if (!json.textEquals(lastDtype.name())) {
+            String name = json.text();
+            lastDtype = Dtype.of(name)
+                    .orElseThrow(() -> new MalformedTensorFileException(
+                            UNKNOWN_DTYPE,
+                            at,
+                            "dtype '" + SafetensorsReader.clip(name) + "'",
+                            "one of safetensors 0.8.0's 22 dtypes"));
+        }
+        dtype = lastDtype;
+    }
+
+    private void readShape() throws MalformedTensorFileException, IOException {
+        if (json.peekToken() != '[') {
+            throw json.unexpectedType("a list of dimensions");
+        }
+        json.enter();
+        rank = 0;
+        boolean more = json.peekToken() != ']';
+        while (more) {
+            if (rank == dims.length) {
+                dims = java.util.Arrays.copyOf(dims, rank * 2);
+            }
+            dims[rank++] = json.unsignedLong();
+            more = json.another(']');
+        }
+        json.leave(']');
+    }
+
+    private void readOffsets() throws MalformedTensorFileException, IOException {
+        if (json.peekToken() != '[') {
+            throw json.unexpectedType("a list of two offsets");
+        }
+        json.enter();
+        if (json.peekToken() == ']') {
+            throw json.unexpectedType("two offsets");
+        }
+        begin = json.unsignedLong();
+        if (!json.another(']')) {
+            throw json.unexpectedType("two offsets");
+        }
+        end = json.unsignedLong();
+        if (json.another(']')) {
+            throw json.unexpectedType("two offsets");
+        }
+        json.leave(']');
+    }
+
+    private void readMetadata() throws MalformedTensorFileException, IOException {
+        int first = json.peekToken();
+        if (first == 'n') {
+            json.literal("null");
+            return;
+        }
+        if (first != '{') {
+            throw json.unexpectedType("an object of texts");
+        }
+        json.enter();
+        boolean more = json.peekToken() != '}';
+        while (more) {
+            String key = json.key();
+            json.colon();
+            if (json.peekToken() != '"') {
+                throw new MalformedTensorFileException(
+                        WRONG_TYPE, json.position(), "a metadata value that is not a text", "a text");
+            }
+            String value = json.textUpTo(MetadataLimits.maxLength(key));
+            if (value != null) {
+                metadata.put(key, value);
+            }
+            more = json.another('}');
+        }
+        json.leave('}');
+    }
+
+    static MalformedTensorFileException invalidJson(long at, String found, String expected) {
+        return new MalformedTensorFileException(INVALID_JSON, at, found, expected);
+    }
+}

@@ -1,0 +1,63 @@
+package io.doraxis.tensorfile;
+
+/** Why a file is not a readable tensor file. Stable codes: they are stored in the audit table, so none is renamed. */
+public enum Reason {
+    /** An object of no bytes. */
+    EMPTY_OBJECT,
+    /** Shorter than the eight bytes of the header's length. */
+    TOO_SMALL,
+    /** A git-lfs pointer in place of the file: fetch the real object. */
+    GIT_LFS_POINTER,
+    /** An HTML page, as a gated or failed download leaves it. */
+    HTML_PAGE,
+    /** A JSON document, such as a store's or hub's error message. */
+    JSON_DOCUMENT,
+    /** Other plain text, such as "Entry not found". */
+    PLAIN_TEXT,
+    /** The header's length is over the format's 100,000,000 bytes. */
+    HEADER_TOO_LARGE,
+    /** The header reaches beyond the end of the file. */
+    HEADER_TRUNCATED,
+    /** Bytes that are not UTF-8. */
+    INVALID_UTF8,
+    /** Text that is not JSON. */
+    INVALID_JSON,
+    /** JSON nested deeper than the reference reads. */
+    NESTING_TOO_DEEP,
+    /** JSON of another form than the format's: a text where a number belongs, a list in place of an object. */
+    WRONG_TYPE,
+    /** A field that occurs twice in one entry. */
+    DUPLICATE_FIELD,
+    /** dtype, shape or data_offsets is missing. */
+    MISSING_FIELD,
+    /** A dtype that this version does not know: unsupported, not malformed. */
+    UNKNOWN_DTYPE,
+    /** Tensors that leave a hole, overlap, or do not start at the first byte. */
+    TENSOR_OFFSETS,
+    /** More elements or bits than a 64-bit number counts. */
+    SHAPE_OVERFLOW,
+    /** Sub-byte elements that do not fill their last byte. */
+    SUB_BYTE_MISALIGNED,
+    /** Offsets that span another number of bytes than shape and dtype need. */
+    SIZE_MISMATCH,
+    /** The file ends before its tensors do: a truncated download. */
+    BODY_TRUNCATED,
+    /** Bytes after the last tensor. */
+    TRAILING_BYTES,
+    /** A container that is recognised but not read by this version. */
+    UNSUPPORTED_CONTAINER,
+    /** None of the containers that this version knows. */
+    UNKNOWN_CONTAINER,
+    /** An index or configuration file that cannot be read as what it is. */
+    INVALID_SIDE_FILE,
+    /** A shard that its index names and the listing lacks. */
+    MISSING_SHARD,
+    /** The store answered "not found". */
+    STORE_NOT_FOUND,
+    /** The store answered "forbidden". */
+    STORE_FORBIDDEN,
+    /** The store failed. */
+    STORE_FAILED,
+    /** The object's body was shorter than the listing promised. */
+    SHORT_BODY;
+}

@@ -1,0 +1,95 @@
+package io.doraxis.tensorfile;
+
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Writes safetensors files as the reference's {@code prepare()} lays them out: wide dtypes first, then by name, the
+ * header padded with spaces to a multiple of eight. The same tensors give the same bytes.
+ */
+public final class SafetensorsWriter {
+    private static final Comparator<Tensor> LAYOUT =
+            Comparator.comparing((Tensor tensor) -> -tensor.dtype().bits()).thenComparing(Tensor::name);
+
+    private SafetensorsWriter() {}
+
+    /** A tensor with its data, little-endian. */
+    public record Tensor(String name, Dtype dtype, Shape shape, byte[] data) {
+        /** A tensor of 32-bit floats. */
+        public static Tensor ofFloats(String name, Shape shape, float... values) {
+            ByteBuffer data = ByteBuffer.allocate(values.length * 4).order(ByteOrder.LITTLE_ENDIAN);
+            for (float value : values) {
+                data.putFloat(value);
+            }
+            return new Tensor(name, Dtype.F32, shape, data.array());
+        }
+    }
+
+    /** Writes a whole file. */
+    public static void write(OutputStream out, List<Tensor> tensors, Map<String, String> metadata) throws IOException {
+        List<Tensor> ordered = new ArrayList<>(tensors);
+        ordered.sort(LAYOUT);
+        byte[] header = header(ordered, metadata);
+        out.write(ByteBuffer.allocate(SafetensorsReader.LENGTH_BYTES)
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .putLong(header.length)
+                .array());
+        out.write(header);
+        for (Tensor tensor : ordered) {
+            out.write(tensor.data());
+        }
+    }
+
+    private static byte[] header(List<Tensor> tensors, Map<String, String> metadata) {
+        StringBuilder json = new StringBuilder("{");
+        if (!metadata.isEmpty()) {
+            json.append("\"__metadata__\":{");
+            metadata.forEach((key, value) ->
+                    json.append(quoted(key)).append(':').append(quoted(value)).append(','));
+            json.setCharAt(json.length() - 1, '}');
+            json.append(',');
+        }
+        long offset = 0;
+        for (Tensor tensor : tensors) {
+            long end = offset + tensor.data().length;
+            json.append("%s:{\"dtype\":\"%s\",\"shape\":%s,\"data_offsets\":[%d,%d]},"
+                    .formatted(
+                            quoted(tensor.name()),
+                            tensor.dtype(),
+                            tensor.shape().toString().replace(" ", ""),
+                            offset,
+                            end));
+            offset = end;
+        }
+        if (json.length() > 1) {
+            json.setLength(json.length() - 1);
+        }
+        json.append('}');
+        byte[] bytes = json.toString().getBytes(StandardCharsets.UTF_8);
+        byte[] padded = java.util.Arrays.copyOf(bytes, (bytes.length + 7) / 8 * 8);
+        java.util.Arrays.fill(padded, bytes.length, padded.length, (byte) ' ');
+        return padded;
+    }
+
+    private static String quoted(String text) {
+        StringBuilder quoted = new StringBuilder("\"");
+        for (int i = 0; i < text.length(); i++) {
+            char c = text.charAt(i);
+            if (c == '"' || c == '\\') {
+                quoted.append('\\').append(c);
+            } else if (c < ' ') {
+                quoted.append("\\u%04x".formatted((int) c));
+            } else {
+                quoted.append(c);
+            }
+        }
+        return quoted.append('"').toString();
+    }
+}

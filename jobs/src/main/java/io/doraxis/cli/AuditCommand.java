@@ -1,0 +1,111 @@
+package io.doraxis.cli;
+
+import io.doraxis.spark.AuditJob;
+import io.doraxis.spark.AuditOptions;
+import io.doraxis.spark.Progress;
+import io.doraxis.spark.RunRecord;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.apache.spark.sql.SparkSession;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** The hub-wide audit. */
+@Command(
+        name = "audit",
+        description = "Audits every checkpoint below one or more folders or buckets and writes the tables.",
+        exitCodeListHeading = "%nExit status:%n",
+        exitCodeList = {
+            "0:done, every object accounted for",
+            "1:the job failed",
+            "2:done, but the store failed on more objects than --max-store-errors allows",
+            "3:a --fail-on condition was met",
+            "64:wrong usage"
+        })
+final class AuditCommand implements Callable<Integer> {
+    @Spec
+    private CommandSpec spec;
+
+    @Mixin
+    private Verbosity verbosity;
+
+    @Option(
+            names = "--input",
+            required = true,
+            paramLabel = "URI",
+            description = "Folder, bucket or file to audit; may be given several times.")
+    private List<String> inputs;
+
+    @Option(
+            names = "--output",
+            required = true,
+            paramLabel = "URI",
+            description = "Folder of the tables; earlier runs in it are kept.")
+    private String output;
+
+    @Option(
+            names = "--no-modules",
+            description = "Leave out the modules table, which has a row for every adapted layer.")
+    private boolean noModules;
+
+    @Option(
+            names = "--fail-on",
+            split = ",",
+            paramLabel = "[CONSUMER:]OUTCOME",
+            description = "End with status 3 when a program would do that to a checkpoint: SILENTLY_WRONG,"
+                    + " or peft@0.21:REJECTS.")
+    private List<String> failOn = new ArrayList<>();
+
+    @Option(
+            names = "--io-concurrency",
+            defaultValue = "32",
+            paramLabel = "N",
+            description = "Reads in flight per executor (default ${DEFAULT-VALUE}).")
+    private int ioConcurrency;
+
+    @Option(
+            names = "--max-store-errors",
+            defaultValue = "0",
+            paramLabel = "SHARE",
+            description = "Share of checkpoints, from 0 to 1, that the store may fail on (default ${DEFAULT-VALUE}).")
+    private double maxStoreErrors;
+
+    @Option(
+            names = "--master",
+            paramLabel = "URL",
+            description = "Spark master (default: spark-submit's, else all cores of this machine).")
+    private String master;
+
+    @Override
+    public Integer call() throws Exception {
+        List<FailCondition> conditions = new ArrayList<>();
+        for (String condition : failOn) {
+            conditions.add(FailCondition.parse(condition));
+        }
+        if (ioConcurrency < 1) {
+            throw new Doraxis.UsageException("--io-concurrency must be at least 1, not " + ioConcurrency);
+        }
+        if (!(maxStoreErrors >= 0 && maxStoreErrors <= 1)) {
+            throw new Doraxis.UsageException("--max-store-errors is a share from 0 to 1, not " + maxStoreErrors);
+        }
+        RunRecord record = run(new AuditOptions(inputs, output, !noModules, ioConcurrency), master);
+        spec.commandLine().getOut().print(AuditSummary.of(record));
+        spec.commandLine().getOut().flush();
+        if (conditions.stream().anyMatch(condition -> condition.isMet(record))) {
+            return Doraxis.CONDITION_MET;
+        }
+        return record.storeErrorShare() > maxStoreErrors ? Doraxis.STORE_ERRORS : 0;
+    }
+
+    static RunRecord run(AuditOptions options, String master) throws Exception {
+        boolean terminal = Boolean.getBoolean("doraxis.terminal");
+        try (SparkSession spark = SparkSessions.open("audit", master, options.ioConcurrency());
+                Progress progress = new Progress(System.err, terminal)) {
+            return new AuditJob(spark, options, progress, Doraxis.version()).run();
+        }
+    }
+}

@@ -1,0 +1,54 @@
+package io.doraxis.cli;
+
+import io.doraxis.spark.AuditOptions;
+import io.doraxis.spark.RunRecord;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** A small hub made on the spot, and its audit. */
+@Command(name = "demo", description = "Makes a small hub of invented checkpoints, without a download, and audits it.")
+final class DemoCommand implements Callable<Integer> {
+    @Spec
+    private CommandSpec spec;
+
+    @Mixin
+    private Verbosity verbosity;
+
+    @Option(
+            names = "--output",
+            required = true,
+            paramLabel = "DIR",
+            description = "Folder to write to: the hub in DIR/hub, the tables in DIR/audit.")
+    private Path output;
+
+    @Option(
+            names = "--files",
+            defaultValue = "200",
+            paramLabel = "N",
+            description = "Number of checkpoints (default ${DEFAULT-VALUE}).")
+    private int files;
+
+    @Override
+    public Integer call() throws Exception {
+        if (files < 1) {
+            throw new Doraxis.UsageException("--files must be at least 1, not " + files);
+        }
+        Path hub = output.resolve("hub");
+        Path audit = output.resolve("audit");
+        DemoHub.write(hub, files);
+        System.err.println("made %,d checkpoints in %s".formatted(files, hub));
+        RunRecord record =
+                AuditCommand.run(new AuditOptions(List.of(hub.toString()), audit.toString(), true, 32), null);
+        String summary = AuditSummary.of(record)
+                + "look at one of them: deploy/bin/doraxis explain %s%n".formatted(DemoHub.example(hub));
+        spec.commandLine().getOut().print(summary);
+        spec.commandLine().getOut().flush();
+        return 0;
+    }
+}

@@ -1,0 +1,88 @@
+package io.doraxis.cli;
+
+import java.io.PrintWriter;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.IExecutionExceptionHandler;
+import picocli.CommandLine.IVersionProvider;
+
+/** The command line. */
+@Command(
+        name = "doraxis",
+        description = "Audits LoRA and DoRA checkpoints: what they are, along which axis they decompose, and what each"
+                + " program does with them.",
+        subcommands = {AuditCommand.class, ExplainCommand.class, DemoCommand.class, CommandLine.HelpCommand.class},
+        mixinStandardHelpOptions = true,
+        versionProvider = Doraxis.Version.class,
+        synopsisSubcommandLabel = "COMMAND",
+        footer = {"", "'doraxis COMMAND --help' tells more of each."})
+public final class Doraxis {
+    /** Exit status: a {@code --fail-on} condition was met. */
+    static final int CONDITION_MET = 3;
+
+    /** Exit status: done, but the store failed on too many objects. */
+    static final int STORE_ERRORS = 2;
+
+    /** Exit status: wrong usage. */
+    static final int USAGE = 64;
+
+    private static final int FAILED = 1;
+
+    private Doraxis() {}
+
+    public static void main(String[] args) {
+        System.exit(commandLine().execute(args));
+    }
+
+    static CommandLine commandLine() {
+        CommandLine commandLine = new CommandLine(new Doraxis());
+        commandLine.setCaseInsensitiveEnumValuesAllowed(true);
+        commandLine.setExecutionExceptionHandler(errorsInOneLine());
+        for (CommandLine command : commandLine.getSubcommands().values()) {
+            command.getCommandSpec().exitCodeOnInvalidInput(USAGE);
+            command.getCommandSpec().exitCodeOnExecutionException(FAILED);
+        }
+        commandLine.getCommandSpec().exitCodeOnInvalidInput(USAGE);
+        return commandLine;
+    }
+
+    /** What a user can mend is one line; the trace is for {@code -v}. */
+    private static IExecutionExceptionHandler errorsInOneLine() {
+        return (error, command, parsed) -> {
+            PrintWriter err = command.getErr();
+            if (error instanceof UsageException) {
+                err.println("doraxis: " + error.getMessage());
+                return USAGE;
+            }
+            String message = error.getMessage() == null ? error.toString() : error.getMessage();
+            err.println("doraxis: " + message.lines().findFirst().orElse(""));
+            if (System.getProperty("doraxis.log.level") == null) {
+                err.println("doraxis: run again with -v for more");
+            } else {
+                error.printStackTrace(err);
+            }
+            return FAILED;
+        };
+    }
+
+    static String version() {
+        String version = Doraxis.class.getPackage().getImplementationVersion();
+        return version == null ? "development" : version;
+    }
+
+    static final class Version implements IVersionProvider {
+        @Override
+        public String[] getVersion() {
+            return new String[] {"doraxis " + version()};
+        }
+    }
+
+    /** Something in the call that the user must change. */
+    static final class UsageException extends Exception {
+        private static final long serialVersionUID = 1;
+
+        UsageException(String message) {
+            super(message);
+        }
+    }
+}

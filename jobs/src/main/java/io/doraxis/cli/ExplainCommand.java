@@ -1,0 +1,151 @@
+package io.doraxis.cli;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonGenerator;
+import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
+import io.doraxis.audit.CheckpointAudit;
+import io.doraxis.audit.CheckpointAuditor;
+import io.doraxis.audit.CheckpointAuditor.ValueSource;
+import io.doraxis.audit.CheckpointColumns;
+import io.doraxis.audit.CheckpointColumns.Stamp;
+import io.doraxis.audit.ModuleColumns;
+import io.doraxis.catalog.Checkpoint;
+import io.doraxis.catalog.FolderGrouping;
+import io.doraxis.catalog.StoredObject;
+import io.doraxis.consumer.ConsumerRules;
+import io.doraxis.store.Fetcher;
+import io.doraxis.store.Folder;
+import io.doraxis.store.ObjectStore;
+import io.doraxis.tensorfile.TensorInfo;
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileStatus;
+import org.apache.hadoop.fs.Path;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** One checkpoint, explained without Spark. */
+@Command(
+        name = "explain",
+        description = "Says what one file or folder is, its axis and why, and what each program does with it.",
+        exitCodeListHeading = "%nExit status:%n",
+        exitCodeList = {"0:explained, a malformed file too", "1:it cannot be read", "64:wrong usage"})
+final class ExplainCommand implements Callable<Integer> {
+    /** How to print. */
+    enum Format {
+        text,
+        json
+    }
+
+    @Spec
+    private CommandSpec spec;
+
+    @Mixin
+    private Verbosity verbosity;
+
+    @Parameters(paramLabel = "PATH", description = "A checkpoint: a file, or a folder that holds one.")
+    private String path;
+
+    @Option(
+            names = "--format",
+            defaultValue = "text",
+            description = "${COMPLETION-CANDIDATES} (default ${DEFAULT-VALUE}).")
+    private Format format;
+
+    @Override
+    public Integer call() throws Exception {
+        ObjectStore store = new ObjectStore(new Configuration());
+        CheckpointAudit audit = audit(store, find(store));
+        PrintWriter out = spec.commandLine().getOut();
+        if (format == Format.json) {
+            printJson(audit, out);
+        } else {
+            out.print(ExplainText.of(audit));
+        }
+        out.flush();
+        return 0;
+    }
+
+    private Checkpoint find(ObjectStore store) throws IOException, Doraxis.UsageException {
+        Path given = new Path(path);
+        FileStatus status;
+        try {
+            status = store.fileSystem(given).getFileStatus(given);
+        } catch (FileNotFoundException e) {
+            throw new FileNotFoundException("no such file or folder: " + path);
+        }
+        boolean folder = status.isDirectory();
+        Path parent = folder ? status.getPath() : status.getPath().getParent();
+        List<Checkpoint> checkpoints = new ArrayList<>();
+        Iterator<StoredObject> objects = new Folder(parent.toString(), false).objects(store);
+        for (Checkpoint checkpoint : FolderGrouping.of(() -> objects).checkpoints()) {
+            if (folder || holds(checkpoint, status.getPath().toString())) {
+                checkpoints.add(checkpoint);
+            }
+        }
+        if (checkpoints.size() == 1) {
+            return checkpoints.get(0);
+        }
+        if (checkpoints.isEmpty() && !folder) {
+            return Checkpoint.file(store.object(path));
+        }
+        throw new Doraxis.UsageException(
+                checkpoints.isEmpty()
+                        ? "no checkpoint in the folder " + path + "; to look below it, use 'doraxis audit --input'"
+                        : "%d checkpoints in the folder %s: name one of them, such as %s"
+                                .formatted(
+                                        checkpoints.size(),
+                                        path,
+                                        checkpoints.get(0).uri()));
+    }
+
+    private static boolean holds(Checkpoint checkpoint, String uri) {
+        return checkpoint.uri().equals(uri)
+                || checkpoint.weights().stream().anyMatch(file -> file.uri().equals(uri))
+                || checkpoint.side().filter(file -> file.uri().equals(uri)).isPresent();
+    }
+
+    private static CheckpointAudit audit(ObjectStore store, Checkpoint checkpoint) {
+        Fetcher.Fetched fetched = new Fetcher(store).fetch(checkpoint);
+        ValueSource values = (file, index) -> {
+            List<TensorInfo> wanted = index.tensors().stream()
+                    .filter(tensor ->
+                            tensor.shape().elements() == 1 || tensor.name().endsWith(".dora_scale"))
+                    .toList();
+            return wanted.isEmpty() ? ValueSource.IN_HAND.of(file, index) : store.tensors(file.object(), wanted);
+        };
+        return new CheckpointAuditor(ConsumerRules.bundled())
+                .audit(checkpoint, fetched.weights(), fetched.side(), values);
+    }
+
+    private static void printJson(CheckpointAudit audit, PrintWriter out) throws IOException {
+        Stamp stamp = new Stamp(ConsumerRules.bundled().version(), Doraxis.version(), Instant.now());
+        try (JsonGenerator json = new JsonFactory().createGenerator(out)) {
+            json.configure(JsonGenerator.Feature.AUTO_CLOSE_TARGET, false);
+            json.setPrettyPrinter(new DefaultPrettyPrinter());
+            RowJson rows = new RowJson(json);
+            json.writeStartObject();
+            rows.fields(CheckpointColumns.of(stamp), audit);
+            json.writeArrayFieldStart("module_details");
+            for (ModuleColumns.ModuleAudit module : ModuleColumns.modules(audit)) {
+                json.writeStartObject();
+                rows.fields(ModuleColumns.COLUMNS, module);
+                json.writeEndObject();
+            }
+            json.writeEndArray();
+            json.writeEndObject();
+        }
+        out.println();
+    }
+}

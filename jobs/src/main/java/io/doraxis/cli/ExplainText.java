@@ -1,0 +1,111 @@
+package io.doraxis.cli;
+
+import io.doraxis.adapter.AdapterModule;
+import io.doraxis.audit.CheckpointAudit;
+import io.doraxis.audit.CheckpointAudit.AdapterContents;
+import io.doraxis.audit.Status;
+import io.doraxis.dora.CheckpointAxis;
+import io.doraxis.dora.CheckpointVerdict;
+import io.doraxis.dora.Evidence;
+import io.doraxis.tensorfile.Finding;
+import java.util.Map;
+import java.util.TreeMap;
+
+/** A checkpoint in plain words. */
+final class ExplainText {
+    private final StringBuilder text = new StringBuilder();
+
+    private ExplainText() {}
+
+    static String of(CheckpointAudit audit) {
+        ExplainText explained = new ExplainText();
+        explained.line("%s", audit.checkpoint().uri());
+        if (audit.contents() == null) {
+            explained.unreadable(audit);
+        } else {
+            explained.contents(audit);
+        }
+        if (!audit.findings().isEmpty()) {
+            explained.line("");
+            explained.line("Noticed");
+            for (Finding finding : audit.findings()) {
+                explained.line("  %s", finding);
+            }
+        }
+        return explained.text.toString();
+    }
+
+    private void line(String format, Object... values) {
+        text.append(format.formatted(values)).append(System.lineSeparator());
+    }
+
+    private void unreadable(CheckpointAudit audit) {
+        line("");
+        line("Not readable: %s", audit.reading().status());
+        line("  %s", audit.reading().message());
+    }
+
+    private void contents(CheckpointAudit audit) {
+        long tensors = audit.contents().index().tensors().size();
+        AdapterContents adapter = audit.adapter();
+        line("");
+        if (adapter == null) {
+            line(
+                    "What     %s, %,d tensors; no adapter, so there is no axis to decide",
+                    audit.contents().kind(), tensors);
+        } else {
+            line("What     adapter, %s names, %s, %,d tensors", adapter.dialect(), algorithms(adapter), tensors);
+            axis(adapter.verdict());
+            consumers(adapter);
+        }
+        if (audit.reading().status() != Status.OK) {
+            line("");
+            line("Read in part: %s", audit.reading().message());
+        }
+    }
+
+    private static String algorithms(AdapterContents adapter) {
+        Map<String, Integer> counts = new TreeMap<>();
+        for (AdapterModule module : adapter.index().modules()) {
+            String rank = module.rank() == null ? "" : " of rank " + module.rank();
+            String algorithm = module.isComplete() ? module.algorithm() + rank : "incomplete";
+            counts.merge(algorithm, 1, Integer::sum);
+        }
+        StringBuilder list = new StringBuilder();
+        counts.forEach((algorithm, count) ->
+                list.append(list.isEmpty() ? "" : ", ").append("%,d layers %s".formatted(count, algorithm)));
+        return list.toString();
+    }
+
+    private void axis(CheckpointVerdict verdict) {
+        if (verdict.axis() == CheckpointAxis.NONE) {
+            line("Axis     NONE: no magnitudes, so this is no DoRA");
+            return;
+        }
+        line(
+                "Axis     %s, %s: %,d of %,d layers have a magnitude",
+                verdict.axis(),
+                verdict.confidence(),
+                verdict.doraModules(),
+                verdict.modules().size());
+        for (Evidence evidence : verdict.evidence()) {
+            line("  %,6d x %-20s %s", evidence.count(), evidence.kind(), evidence.detail());
+        }
+        String meaning = switch (verdict.axis()) {
+            case INPUT -> "one magnitude per input feature (LyCORIS before 3.2, OneTrainer's default)";
+            case OUTPUT -> "one magnitude per output feature (PEFT, LyCORIS from 3.2 on)";
+            case MIXED -> "some layers per input, some per output: " + String.join(", ", verdict.contradicting());
+            case AMBIGUOUS -> "the shapes fit both axes; only the base model's values could tell";
+            case NONE -> "";
+        };
+        line("         %s", meaning);
+    }
+
+    private void consumers(AdapterContents adapter) {
+        line("");
+        line("What programs do with this file as it is, at strength 1");
+        adapter.consumers()
+                .forEach((name, prediction) ->
+                        line("  %-20s %-14s %s", name, prediction.outcome(), prediction.reason()));
+    }
+}

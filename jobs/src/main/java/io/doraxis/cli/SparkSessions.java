@@ -1,0 +1,31 @@
+package io.doraxis.cli;
+
+import org.apache.spark.SparkConf;
+import org.apache.spark.sql.SparkSession;
+
+/** Spark as the commands need it: spark-submit's own where there is one, else embedded. */
+final class SparkSessions {
+    private SparkSessions() {}
+
+    /** @param master null to take spark-submit's, or all cores of this machine */
+    static SparkSession open(String command, String master, int ioConcurrency) {
+        SparkConf conf = new SparkConf(); // spark-submit's settings, and spark.* system properties
+        if (master != null) {
+            conf.setMaster(master);
+        }
+        conf.setIfMissing("spark.master", "local[*]");
+        conf.setIfMissing("spark.app.name", "doraxis " + command);
+        if (conf.get("spark.master").startsWith("local")) {
+            conf.setIfMissing("spark.ui.enabled", "false");
+            conf.setIfMissing("spark.driver.host", "127.0.0.1");
+            conf.setIfMissing("spark.driver.bindAddress", "127.0.0.1");
+        }
+        conf.setIfMissing("spark.sql.shuffle.partitions", "16");
+        conf.setIfMissing("spark.sql.session.timeZone", "UTC");
+        conf.setIfMissing("spark.sql.parquet.compression.codec", "zstd");
+        conf.setIfMissing("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS");
+        conf.setIfMissing("spark.hadoop.fs.s3a.input.stream.type", "classic"); // one GET for a range, no HEAD
+        conf.setIfMissing("spark.hadoop.fs.s3a.connection.maximum", String.valueOf(Math.max(96, ioConcurrency * 2)));
+        return SparkSession.builder().config(conf).getOrCreate();
+    }
+}

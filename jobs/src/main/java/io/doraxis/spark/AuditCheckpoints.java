@@ -1,0 +1,101 @@
+package io.doraxis.spark;
+
+import io.doraxis.audit.CheckpointAudit;
+import io.doraxis.audit.CheckpointAuditor;
+import io.doraxis.audit.CheckpointAuditor.ValueSource;
+import io.doraxis.audit.CheckpointColumns;
+import io.doraxis.audit.CheckpointColumns.Stamp;
+import io.doraxis.audit.Column;
+import io.doraxis.audit.ModuleColumns;
+import io.doraxis.audit.ModuleColumns.ModuleAudit;
+import io.doraxis.catalog.Checkpoint;
+import io.doraxis.consumer.ConsumerRules;
+import io.doraxis.store.Fetcher;
+import io.doraxis.store.Fetcher.Fetched;
+import io.doraxis.store.ObjectStore;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+import org.apache.spark.api.java.function.FlatMapFunction;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
+import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.StructType;
+import org.apache.spark.util.LongAccumulator;
+import org.apache.spark.util.SerializableConfiguration;
+import scala.collection.mutable.ArraySeq;
+
+/** Reads and audits a partition of checkpoints: a row each, with its modules' rows in it when they are wanted. */
+final class AuditCheckpoints implements FlatMapFunction<Iterator<Checkpoint>, Row> {
+    private static final long serialVersionUID = 1;
+    static final String MODULES = "module_rows";
+
+    private final SerializableConfiguration configuration;
+    private final Stamp stamp;
+    private final boolean modules;
+    private final int ioConcurrency;
+    private final LongAccumulator done;
+    private final LongAccumulator failed;
+
+    /** @param done counts checkpoints for the progress line only; a retried task counts twice */
+    AuditCheckpoints(
+            SerializableConfiguration configuration,
+            Stamp stamp,
+            boolean modules,
+            int ioConcurrency,
+            LongAccumulator done,
+            LongAccumulator failed) {
+        this.configuration = configuration;
+        this.stamp = stamp;
+        this.modules = modules;
+        this.ioConcurrency = ioConcurrency;
+        this.done = done;
+        this.failed = failed;
+    }
+
+    static StructType schema(Stamp stamp, boolean modules) {
+        StructType schema = Tables.schema(CheckpointColumns.of(stamp));
+        return modules ? schema.add(MODULES, DataTypes.createArrayType(Tables.schema(ModuleColumns.COLUMNS))) : schema;
+    }
+
+    @Override
+    public Iterator<Row> call(Iterator<Checkpoint> checkpoints) {
+        Fetcher fetcher = new Fetcher(new ObjectStore(configuration.value()));
+        CheckpointAuditor auditor = new CheckpointAuditor(ConsumerRules.bundled());
+        List<Column<CheckpointAudit>> columns = CheckpointColumns.of(stamp);
+        Iterator<Fetched> fetched = ReadAhead.of(checkpoints, fetcher::fetch, ioConcurrency);
+        return new Iterator<>() {
+            @Override
+            public boolean hasNext() {
+                return fetched.hasNext();
+            }
+
+            @Override
+            public Row next() {
+                Fetched next = fetched.next();
+                CheckpointAudit audit =
+                        auditor.audit(next.checkpoint(), next.weights(), next.side(), ValueSource.IN_HAND);
+                done.add(1);
+                if (audit.reading().reason() != null) {
+                    failed.add(1);
+                }
+                Row row = Tables.row(columns, audit);
+                return modules ? withModules(row, audit) : row;
+            }
+        };
+    }
+
+    private static Row withModules(Row row, CheckpointAudit audit) {
+        List<Object> values = new ArrayList<>(row.size() + 1);
+        for (int i = 0; i < row.size(); i++) {
+            values.add(row.get(i));
+        }
+        List<ModuleAudit> modules = ModuleColumns.modules(audit);
+        Object[] rows = new Object[modules.size()];
+        for (int i = 0; i < rows.length; i++) {
+            rows[i] = Tables.row(ModuleColumns.COLUMNS, modules.get(i));
+        }
+        values.add(ArraySeq.make(rows));
+        return RowFactory.create(values.toArray());
+    }
+}

@@ -1,0 +1,97 @@
+package io.doraxis.spark;
+
+import io.doraxis.audit.Column;
+import io.doraxis.audit.ColumnType;
+import io.doraxis.audit.ColumnType.Field;
+import io.doraxis.audit.ColumnType.ListOf;
+import io.doraxis.audit.ColumnType.MapOf;
+import io.doraxis.audit.ColumnType.Scalar;
+import io.doraxis.audit.ColumnType.StructOf;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.Metadata;
+import org.apache.spark.sql.types.StructField;
+import org.apache.spark.sql.types.StructType;
+import scala.collection.mutable.ArraySeq;
+import scala.jdk.javaapi.CollectionConverters;
+
+/** The published tables' columns as Spark's types and rows. */
+final class Tables {
+    private Tables() {}
+
+    static <T> StructType schema(List<Column<T>> columns) {
+        List<StructField> fields = new ArrayList<>();
+        for (Column<T> column : columns) {
+            fields.add(new StructField(column.name(), dataType(column.type()), true, Metadata.empty())
+                    .withComment(column.description()));
+        }
+        return DataTypes.createStructType(fields);
+    }
+
+    static <T> Row row(List<Column<T>> columns, T source) {
+        Object[] values = new Object[columns.size()];
+        for (int i = 0; i < values.length; i++) {
+            Column<T> column = columns.get(i);
+            values[i] = value(column.type(), column.value().apply(source));
+        }
+        return RowFactory.create(values);
+    }
+
+    private static DataType dataType(ColumnType type) {
+        if (type instanceof ListOf list) {
+            return DataTypes.createArrayType(dataType(list.element()));
+        }
+        if (type instanceof MapOf map) {
+            return DataTypes.createMapType(DataTypes.StringType, dataType(map.value()));
+        }
+        if (type instanceof StructOf struct) {
+            List<StructField> fields = new ArrayList<>();
+            for (Field field : struct.fields()) {
+                fields.add(DataTypes.createStructField(field.name(), dataType(field.type()), true));
+            }
+            return DataTypes.createStructType(fields);
+        }
+        return switch ((Scalar) type) {
+            case STRING -> DataTypes.StringType;
+            case BOOLEAN -> DataTypes.BooleanType;
+            case INT -> DataTypes.IntegerType;
+            case LONG -> DataTypes.LongType;
+            case DOUBLE -> DataTypes.DoubleType;
+            case TIMESTAMP -> DataTypes.TimestampType;
+        };
+    }
+
+    private static Object value(ColumnType type, Object value) {
+        if (value == null) {
+            return null;
+        }
+        if (type instanceof ListOf list) {
+            List<?> items = (List<?>) value;
+            Object[] converted = new Object[items.size()];
+            for (int i = 0; i < converted.length; i++) {
+                converted[i] = value(list.element(), items.get(i));
+            }
+            return ArraySeq.make(converted);
+        }
+        if (type instanceof MapOf map) {
+            Map<String, Object> converted = new HashMap<>();
+            ((Map<?, ?>) value).forEach((key, item) -> converted.put((String) key, value(map.value(), item)));
+            return CollectionConverters.asScala(converted);
+        }
+        if (type instanceof StructOf struct) {
+            List<?> items = (List<?>) value;
+            Object[] converted = new Object[items.size()];
+            for (int i = 0; i < converted.length; i++) {
+                converted[i] = value(struct.fields().get(i).type(), items.get(i));
+            }
+            return RowFactory.create(converted);
+        }
+        return value;
+    }
+}

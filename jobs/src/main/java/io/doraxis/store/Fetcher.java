@@ -1,0 +1,40 @@
+package io.doraxis.store;
+
+import io.doraxis.audit.FetchedFile;
+import io.doraxis.catalog.Checkpoint;
+import io.doraxis.catalog.FirstRead;
+import io.doraxis.catalog.StoredObject;
+import io.doraxis.tensorfile.StoreException;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Brings the first bytes of a checkpoint's files, one request for each. */
+public record Fetcher(ObjectStore store) {
+    /**
+     * A checkpoint with the first bytes of its files.
+     *
+     * @param side null for a single file
+     */
+    public record Fetched(Checkpoint checkpoint, List<FetchedFile> weights, FetchedFile side) {}
+
+    /** Reads the first bytes of every file; a store's refusal is part of the answer. */
+    public Fetched fetch(Checkpoint checkpoint) {
+        List<FetchedFile> weights = new ArrayList<>(checkpoint.weights().size());
+        for (StoredObject file : checkpoint.weights()) {
+            weights.add(fetch(file, FirstRead.ofWeights(file)));
+        }
+        FetchedFile side = checkpoint
+                .side()
+                .map(file -> fetch(file, FirstRead.ofSideFile(file)))
+                .orElse(null);
+        return new Fetched(checkpoint, weights, side);
+    }
+
+    private FetchedFile fetch(StoredObject file, int bytes) {
+        try {
+            return FetchedFile.of(file, store.head(file, Math.max(bytes, 0)), store.reader(file));
+        } catch (StoreException e) {
+            return FetchedFile.failed(file, new FetchedFile.Failure(e.reason(), e.getMessage()));
+        }
+    }
+}

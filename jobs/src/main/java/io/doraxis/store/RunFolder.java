@@ -1,0 +1,106 @@
+package io.doraxis.store;
+
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
+import java.security.SecureRandom;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import org.apache.hadoop.fs.FileStatus;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
+
+/**
+ * One run's place in an output folder: {@code <table>/run_id=<id>} and, at the end, {@code runs/<id>.json}. A run
+ * without that file never ended; the next run removes what it left.
+ */
+public final class RunFolder {
+    private static final DateTimeFormatter ID =
+            DateTimeFormatter.ofPattern("'r'yyyyMMdd'T'HHmmss'Z'").withZone(ZoneOffset.UTC);
+    private static final String PARTITION = "run_id=";
+    private static final List<String> TABLES = List.of("checkpoints", "modules");
+
+    private final FileSystem fileSystem;
+    private final Path root;
+    private final String runId;
+    private final List<String> unfinished = new ArrayList<>();
+
+    private RunFolder(FileSystem fileSystem, Path root, String runId) {
+        this.fileSystem = fileSystem;
+        this.root = root;
+        this.runId = runId;
+    }
+
+    /**
+     * Makes the folder ready for a run that starts now.
+     *
+     * @throws IOException if nothing can be written there
+     */
+    public static RunFolder begin(ObjectStore store, String output, Instant now) throws IOException {
+        Path root = new Path(output);
+        FileSystem fileSystem = store.fileSystem(root);
+        String id = ID.format(now) + "-" + String.format(Locale.ROOT, "%04x", new SecureRandom().nextInt(1 << 16));
+        RunFolder folder = new RunFolder(fileSystem, fileSystem.makeQualified(root), id);
+        fileSystem.mkdirs(folder.runs());
+        folder.removeUnfinished();
+        return folder;
+    }
+
+    private Path runs() {
+        return new Path(root, "runs");
+    }
+
+    private void removeUnfinished() throws IOException {
+        for (String table : TABLES) {
+            Path folder = new Path(root, table);
+            if (!fileSystem.exists(folder)) {
+                continue;
+            }
+            for (FileStatus partition : fileSystem.listStatus(folder)) {
+                String name = partition.getPath().getName();
+                String id = name.substring(Math.min(name.length(), PARTITION.length()));
+                if (name.startsWith(PARTITION) && !fileSystem.exists(record(id))) {
+                    fileSystem.delete(partition.getPath(), true);
+                    unfinished.add(id);
+                }
+            }
+        }
+    }
+
+    /** Runs that never ended, whose rows were removed. */
+    public List<String> unfinished() {
+        return unfinished.stream().distinct().toList();
+    }
+
+    public String runId() {
+        return runId;
+    }
+
+    public Path root() {
+        return root;
+    }
+
+    /** Where this run's part of a table goes. */
+    public String table(String table) {
+        return new Path(new Path(root, table), PARTITION + runId).toString();
+    }
+
+    private Path record(String id) {
+        return new Path(runs(), id + ".json");
+    }
+
+    /** Ends the run: the record appears as a whole or not at all. */
+    public void complete(String record) throws IOException {
+        Path temporary = new Path(runs(), "." + runId + ".tmp");
+        try (OutputStream out = fileSystem.create(temporary, true)) {
+            out.write(record.getBytes(StandardCharsets.UTF_8));
+        }
+        if (!fileSystem.rename(temporary, record(runId))) {
+            throw new IOException("could not write " + record(runId));
+        }
+    }
+}

@@ -14,6 +14,7 @@ import io.doraxis.audit.ColumnType.ListOf;
 import io.doraxis.audit.ColumnType.MapOf;
 import io.doraxis.audit.ColumnType.StructOf;
 import io.doraxis.catalog.StoredObject;
+import io.doraxis.tensorfile.Dtype;
 import io.doraxis.tensorfile.Finding;
 import io.doraxis.tensorfile.TensorInfo;
 import java.io.Serializable;
@@ -340,9 +341,15 @@ public final class CheckpointColumns {
         if (audit.contents() == null) {
             return null;
         }
-        Map<String, Long> counts = new LinkedHashMap<>();
+        long[] byDtype = new long[Dtype.values().length];
         for (TensorInfo tensor : audit.contents().index().tensors()) {
-            counts.merge(tensor.dtype().name(), 1L, Long::sum);
+            byDtype[tensor.dtype().ordinal()]++;
+        }
+        Map<String, Long> counts = new LinkedHashMap<>();
+        for (Dtype dtype : Dtype.values()) {
+            if (byDtype[dtype.ordinal()] > 0) {
+                counts.put(dtype.name(), byDtype[dtype.ordinal()]);
+            }
         }
         return counts;
     }

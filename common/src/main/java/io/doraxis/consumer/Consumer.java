@@ -11,7 +11,8 @@ record Consumer(String name, List<Rule> rules, Rule fallback) {
         for (long facts : factSets) {
             Rule rule = match(facts);
             loadsSome |= rule.loads();
-            if (worst == null || rule.ofModule().outcome().overrules(worst.ofModule().outcome())) {
+            if (worst == null
+                    || rule.ofModule().outcome().overrules(worst.ofModule().outcome())) {
                 worst = rule;
             }
         }

@@ -1,6 +1,5 @@
 package io.doraxis.consumer;
 
-
 /**
  * What rules can ask of a module, or of the file that it stands in: a fact of the file holds for each of its modules.
  * The names are those of the rules file.
@@ -75,7 +74,7 @@ enum Fact {
     ALPHA,
     /** The scale is 1. */
     ALPHA_IS_RANK,
-    /** There is an alpha, or a product, whose scale could not be read. */
+    /** The product's scale is not known. */
     ALPHA_UNREAD,
     ALPHA_ZERO,
     UP_BIAS,
@@ -109,9 +108,5 @@ enum Fact {
     /** The bit if it holds. */
     long when(boolean holds) {
         return holds ? bit() : 0;
-    }
-
-    boolean in(long facts) {
-        return (facts & bit()) != 0;
     }
 }

@@ -39,8 +39,8 @@ final class FactSets {
         return Fact.LEGACY_SIGNED_MEAN.when(signedMean)
                 | Fact.DIFFUSERS_METADATA.when(
                         index.claims().get("lora_adapter_metadata").isPresent())
-                | Fact.MAGNITUDES_MISSING.when(
-                        verdict.doraModules() > 0 && verdict.doraModules() < index.modules().size());
+                | Fact.MAGNITUDES_MISSING.when(verdict.doraModules() > 0
+                        && verdict.doraModules() < index.modules().size());
     }
 
     private void add(long facts) {

@@ -17,16 +17,18 @@ import io.doraxis.tensorfile.Shape;
  * Whether LyCORIS finds back a LoKr module's factorisation. Its loader guesses the trainer's {@code factor} from the
  * shapes, builds a module with it and copies the tensors in: {@code LokrModule.make_module_from_state_dict} of 4.1.3.
  *
- * @param left columns of the first factor's rows and of its inputs: a and c of [a, c] ⊗ [b, d]
- * @param w2In inputs of the second factor as stored; with {@code flattened} the kernel is in them
+ * @param leftOut rows of the first factor
+ * @param leftIn columns of the first factor
+ * @param w2Out rows of the second factor
+ * @param w2In columns of the second factor as stored: in flattened ones the kernel is in them
  * @param leftRank rank of the first factor; 0 when it is stored in full
  * @param rank rank of the second factor; 0 when it is stored in full
  * @param kernelDims dimensions of the kernel; -1 where the factors do not say
  */
 record LycorisLokr(
         long leftOut, long leftIn, long w2Out, long w2In, long leftRank, long rank, boolean tucker, int kernelDims) {
-    /** Larger layers do not exist; and the search for divisors is linear. */
-    private static final long MAX_DIM = 1 << 20;
+    /** With the kernel. Larger layers do not exist, and the search for divisors grows with the square root. */
+    private static final long MAX_FEATURES = 1 << 24;
 
     private static final long[][] KERNELS = {{1}, {1, 3, 5, 7}, {1, 9, 25, 49, 3, 5, 7}, {1, 3, 9, 27, 125}};
     private static final long[] ANY_KERNEL = {1, 3, 5, 7, 9, 25, 27, 49};
@@ -62,19 +64,35 @@ record LycorisLokr(
                 : -1;
     }
 
+    /** Of several kernels that flattened factors can hold, those count that need the least unusual factor. */
     LycorisReload reload() {
-        if (outOfRange(leftOut) || outOfRange(leftIn) || outOfRange(w2Out) || outOfRange(w2In)) {
+        if (outOfRange(leftOut, tucker ? Math.max(w2Out, rank) : w2Out) || outOfRange(leftIn, w2In)) {
             return LycorisReload.OPEN;
         }
-        LycorisReload writable = reload(true);
-        return writable != null ? writable : reload(false);
+        for (Written written : Written.values()) {
+            LycorisReload reload = reload(written);
+            if (reload != null) {
+                return reload;
+            }
+        }
+        return LycorisReload.OPEN;
     }
 
-    /** The answer for every kernel that the flattened factors can hold; null when none is possible. */
-    private LycorisReload reload(boolean asWritten) {
+    /** By what factor LyCORIS may have split the dimensions when it wrote the file. */
+    private enum Written {
+        /** The default, or one that is the smaller part of a dimension. */
+        BY_SMALL_FACTOR,
+        /** One that is the larger part. */
+        BY_LARGE_FACTOR,
+        /** With unbalanced_factorization, or by another program. */
+        OTHERWISE
+    }
+
+    /** What happens with every kernel possible; null when none is. */
+    private LycorisReload reload(Written written) {
         LycorisReload agreed = null;
         for (long kernel : kernelDims < 0 ? ANY_KERNEL : KERNELS[kernelDims]) {
-            if (w2In % kernel != 0 || asWritten && !writable(w2In / kernel)) {
+            if (w2In % kernel != 0 || !isPossible(written, w2In / kernel)) {
                 continue;
             }
             LycorisReload reload = reload(w2In / kernel);
@@ -86,23 +104,33 @@ record LycorisLokr(
         return agreed;
     }
 
-    private static boolean outOfRange(long dim) {
-        return dim < 1 || dim > MAX_DIM;
+    private boolean isPossible(Written written, long rightIn) {
+        return switch (written) {
+            case BY_SMALL_FACTOR ->
+                isFactored(rank, rightIn)
+                        && (splitsLikeThis(-1, rightIn)
+                                || splitsLikeThis(leftOut, rightIn)
+                                || splitsLikeThis(leftIn, rightIn));
+            case BY_LARGE_FACTOR ->
+                isFactored(rank, rightIn) && (splitsLikeThis(w2Out, rightIn) || splitsLikeThis(rightIn, rightIn));
+            case OTHERWISE -> true;
+        };
     }
 
-    /** Whether some factor makes LyCORIS split both dimensions like this. */
-    private boolean writable(long rightIn) {
-        for (long factor : new long[] {-1, leftOut, w2Out, leftIn, rightIn}) {
-            if (splitsLikeThis(factor, rightIn)) {
-                return true;
-            }
-        }
-        return false;
+    private static boolean outOfRange(long left, long right) {
+        return left < 1 || right < 1 || left > MAX_FEATURES || right > MAX_FEATURES || left * right > MAX_FEATURES;
+    }
+
+    /** Whether LyCORIS makes a product of a second factor of that rank; of a full one it is told that it is. */
+    private boolean isFactored(long ofRank, long rightIn) {
+        return rank == 0 || 2 * ofRank < Math.max(w2Out, rightIn);
     }
 
     private boolean splitsLikeThis(long factor, long rightIn) {
-        return factorization(leftOut * w2Out, factor) == leftOut && factorization(leftIn * rightIn, factor) == leftIn
-                && leftOut <= w2Out && leftIn <= rightIn;
+        return factorization(leftOut * w2Out, factor) == leftOut
+                && factorization(leftIn * rightIn, factor) == leftIn
+                && leftOut <= w2Out
+                && leftIn <= rightIn;
     }
 
     private LycorisReload reload(long rightIn) {
@@ -116,8 +144,7 @@ record LycorisLokr(
             return LycorisReload.LOADS;
         }
         boolean leftFactored = leftRank > 0 && rank > 0 && 2 * assumed < Math.max(leftOut, leftIn);
-        boolean rightFactored = 2 * assumed < Math.max(w2Out, rightIn);
-        if (leftFactored != leftRank > 0 || rightFactored != rank > 0) {
+        if (leftFactored != leftRank > 0 || rank == 0 || !isFactored(assumed, rightIn)) {
             return LycorisReload.RAISES;
         }
         if (rank > 0 && rank != assumed) {
@@ -135,7 +162,9 @@ record LycorisLokr(
         }
         long first = Math.max(leftOut, leftIn);
         long second = Math.max(rows, w2In);
-        return isFactor(first, rows, out, in) ? first : isFactor(second, rows, out, in) ? second : Math.min(first, second);
+        return isFactor(first, rows, out, in)
+                ? first
+                : isFactor(second, rows, out, in) ? second : Math.min(first, second);
     }
 
     private boolean isFactor(long factor, long rows, long out, long in) {

@@ -39,7 +39,8 @@ final class MagnitudeFacts {
         int rank = module.magnitude().shape().rank();
         return switch (module.layerKind()) {
             case LINEAR, EMBEDDING -> rank == 2;
-            case CONV -> module.kernel().rank() == 0 || rank == 2 + module.kernel().rank();
+            case CONV ->
+                module.kernel().rank() == 0 || rank == 2 + module.kernel().rank();
             case NORM, UNKNOWN -> true;
         };
     }

@@ -57,8 +57,7 @@ final class ModuleFacts {
                 || t.hasAny(Role.HADA_W1_A, Role.IA3_ON_INPUT, Role.LOKR_W1, Role.LOKR_W1_A, Role.DIFF)
                 || t.hasAny(Role.W_NORM, Role.OFT_BLOCKS, Role.GLORA_A1, Role.TLORA_LAMBDA);
         return Fact.LORA_DOWN_UP.when(downUp)
-                | Fact.LORA_A_B.when(
-                        endsWith(t, Role.UP, ".lora_B.weight") && endsWith(t, Role.DOWN, ".lora_A.weight"))
+                | Fact.LORA_A_B.when(endsWith(t, Role.UP, ".lora_B.weight") && endsWith(t, Role.DOWN, ".lora_A.weight"))
                 | Fact.LYCORIS_KEYED.when(detected)
                 | Fact.TUCKER.when(t.hasAny(Role.MID, Role.HADA_T1, Role.LOKR_T2))
                 | Fact.UP_BIAS.when(t.has(Role.UP_BIAS))

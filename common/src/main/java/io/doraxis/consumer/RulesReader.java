@@ -164,7 +164,10 @@ final class RulesReader {
             }
         }
         check(id != null && outcome != null && reason != null, "a rule without id, outcome or reason: " + id);
-        return new Draft(id, bits(when, false), bits(when, true), outcome, loads, reason);
+        long required = bits(when, false);
+        long forbidden = bits(when, true);
+        check((required & forbidden) == 0, "a fact and its contrary in rule " + id);
+        return new Draft(id, required, forbidden, outcome, loads, reason);
     }
 
     private static long bits(List<String> when, boolean negated) {

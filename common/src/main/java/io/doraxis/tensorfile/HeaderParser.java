@@ -30,8 +30,8 @@ final class HeaderParser {
     private final JsonCursor json;
     private final long dataStart;
 
-    private List<TensorInfo> tensors = new ArrayList<>();
-    private final Map<String, Integer> positions = new HashMap<>();
+    private final List<TensorInfo> tensors = new ArrayList<>();
+    private final Map<String, Integer> positions = new HashMap<>(1 << 12);
     private boolean replaced;
     private final Map<String, String> metadata = new LinkedHashMap<>();
     private final List<Finding> findings = new ArrayList<>();
@@ -43,6 +43,7 @@ final class HeaderParser {
     private int rank;
     private long begin;
     private long end;
+    private final UsualEntry usual = new UsualEntry();
 
     HeaderParser(HeaderWindow window, long dataStart) {
         this.json = new JsonCursor(window);
@@ -136,6 +137,14 @@ final class HeaderParser {
 
     // {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, or the same three in a list.
     private void readEntry(long at) throws MalformedTensorFileException, IOException {
+        if (json.readUsualEntry(usual)) {
+            dtype = usual.dtype;
+            dims = usual.dims;
+            rank = usual.rank;
+            begin = usual.begin;
+            end = usual.end;
+            return;
+        }
         int seen = 0;
         if (json.peekToken() == '[') {
             note(UNUSUAL_ENTRY_FORM, "an entry at byte " + at + " is a list");

@@ -224,6 +224,17 @@ final class JsonCursor {
         }
     }
 
+    /** Reads a tensor's entry if it has the form that every writer gives it; otherwise nothing happens. */
+    boolean readUsualEntry(UsualEntry entry) throws IOException {
+        peekToken();
+        int after = entry.read(bytes, pos, limit);
+        if (after < 0) {
+            return false;
+        }
+        pos = after;
+        return true;
+    }
+
     /** Checks and drops a value of any kind. */
     void skipValue() throws MalformedTensorFileException, IOException {
         int b = peekToken();
@@ -322,16 +333,9 @@ final class JsonCursor {
         boolean ascii = true;
         while (true) {
             byte[] in = bytes;
-            int p = pos;
             int end = limit;
-            byte b = 0;
-            while (p < end) {
-                b = in[p];
-                if (b < ' ' || b == '"' || b == '\\') { // a byte over 127 is negative
-                    break;
-                }
-                p++;
-            }
+            int p = JsonText.skipPlain(in, pos, end);
+            byte b = p < end ? in[p] : 0;
             pos = p;
             if (kept && p - start > keep) {
                 kept = false;

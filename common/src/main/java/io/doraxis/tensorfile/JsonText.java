@@ -1,10 +1,39 @@
 package io.doraxis.tensorfile;
 
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 
 /** Texts of JSON at the level of bytes: UTF-8 and escapes. */
 final class JsonText {
+    private static final VarHandle EIGHT_BYTES =
+            MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+    private static final long ONES = 0x0101010101010101L;
+    private static final long HIGH_BITS = 0x8080808080808080L;
+
     private JsonText() {}
+
+    /** The first byte from {@code p} on that is not plain: a quote, a backslash, a control character or not ASCII. */
+    static int skipPlain(byte[] bytes, int p, int end) {
+        int at = p;
+        while (at + 8 <= end) {
+            long eight = (long) EIGHT_BYTES.get(bytes, at);
+            long quotes = eight ^ ONES * '"';
+            long backslashes = eight ^ ONES * '\\';
+            // A borrow may mark bytes above the first one that is marked rightly, never below it.
+            long marked = (eight - ONES * ' ' | eight | quotes - ONES & ~quotes | backslashes - ONES & ~backslashes)
+                    & HIGH_BITS;
+            if (marked != 0) {
+                return at + (Long.numberOfTrailingZeros(marked) >>> 3);
+            }
+            at += 8;
+        }
+        while (at < end && bytes[at] >= ' ' && bytes[at] != '"' && bytes[at] != '\\') {
+            at++;
+        }
+        return at;
+    }
 
     /** Bytes of the sequence that starts with that byte; 0 when none does. */
     static int utf8Length(byte lead) {

@@ -86,6 +86,12 @@ public final class SafetensorsReader {
         }
     }
 
+    /** Where the header ends in a file that starts with these bytes, eight at least; 0 where they tell no length. */
+    public static long headerEnd(byte[] head) {
+        long headerBytes = (long) LITTLE_ENDIAN.get(head, 0);
+        return headerBytes < 0 || headerBytes > MAX_HEADER_BYTES ? 0 : LENGTH_BYTES + headerBytes;
+    }
+
     private static MalformedTensorFileException notSafetensors(byte[] head, int headLength, long headerBytes) {
         Container container = Container.of(head, headLength);
         return switch (container) {

@@ -22,6 +22,9 @@ public final class DialectClassifier {
         if (counts.size() > 1 && adapter.modules().stream().anyMatch(DialectClassifier::isBflControl)) {
             return Dialect.BFL_CONTROL;
         }
+        if (counts.containsKey(Dialect.ONETRAINER)) {
+            counts.remove(Dialect.KOHYA); // OneTrainer's text encoders: lora_te1_, as sd-scripts names them
+        }
         List<Dialect> dialects = new ArrayList<>(counts.keySet());
         return dialects.size() == 1 ? refined(dialects.get(0), adapter.claims()) : Dialect.MIXED;
     }
@@ -60,10 +63,10 @@ public final class DialectClassifier {
         if (name.startsWith(AdapterIndex.PEFT_PREFIX)) {
             return Dialect.PEFT;
         }
-        if (COMFYUI_PREFIXES.stream().anyMatch(name::startsWith)) {
-            return Dialect.COMFYUI;
+        if (name.indexOf('.') < 0) {
+            return flattened(name);
         }
-        return name.indexOf('.') < 0 ? flattened(name) : dotted(module);
+        return COMFYUI_PREFIXES.stream().anyMatch(name::startsWith) ? Dialect.COMFYUI : dotted(module);
     }
 
     private static Dialect flattened(String name) {

@@ -19,6 +19,10 @@ import java.util.OptionalDouble;
 public record MetadataClaims(Map<String, String> values) {
     private static final JsonFactory JSON = new JsonFactory();
     private static final String ARGS = "ss_network_args.";
+
+    /** Seconds since 1970 beyond which a number is no date: the year 5138. */
+    private static final double LATEST_DATE = 1e11;
+
     private static final String[] KEPT = {
         "ss_network_module",
         "ss_network_dim",
@@ -114,7 +118,7 @@ public record MetadataClaims(Map<String, String> values) {
         if (seconds.isEmpty()) {
             seconds = number("ss_training_started_at");
         }
-        return seconds.isPresent()
+        return seconds.isPresent() && Math.abs(seconds.getAsDouble()) < LATEST_DATE
                 ? Optional.of(Instant.ofEpochSecond((long) seconds.getAsDouble()))
                 : Optional.empty();
     }

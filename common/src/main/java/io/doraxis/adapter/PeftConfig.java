@@ -52,6 +52,9 @@ public record PeftConfig(
         double rank = PeftPattern.first(rankPattern, path)
                 .orElse(this.rank == null ? (rankOfTensors == null ? DEFAULT_RANK : rankOfTensors) : this.rank);
         double alpha = PeftPattern.first(alphaPattern, path).orElse(this.alpha == null ? DEFAULT_ALPHA : this.alpha);
+        if (!(rank > 0) || Double.isNaN(alpha)) {
+            return new Scaling(alpha, null, "adapter_config.json gives no scale");
+        }
         return new Scaling(alpha, alpha / (useRslora ? Math.sqrt(rank) : rank), "alpha from adapter_config.json");
     }
 
@@ -126,8 +129,9 @@ public record PeftConfig(
                 }
                 case "modules_to_save" -> modulesToSave = texts();
                 case "base_model_name_or_path" -> baseModel = text();
-                default -> parser.skipChildren();
+                default -> {}
             }
+            parser.skipChildren(); // of a list or object that was not expected there
         }
 
         private String text() throws IOException {

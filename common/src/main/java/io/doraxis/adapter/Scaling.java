@@ -12,6 +12,9 @@ record Scaling(Double alpha, Double scale, String note) {
 
     /** {@code alpha / rank}; LyCORIS and sd-scripts take an alpha of 0 for the rank. */
     static Scaling ofAlpha(double alpha, int rank, String note) {
+        if (Double.isNaN(alpha)) {
+            return new Scaling(alpha, null, "alpha is not a number");
+        }
         if (alpha == 0) {
             return new Scaling(alpha, 1.0, "alpha 0 counts as the rank");
         }

@@ -132,13 +132,21 @@ record TensorName(String module, Role role, Spelling spelling) {
     /** PEFT's in-memory names carry the adapter's: {@code lora_A.default.weight}. */
     private static TensorName withAdapterName(String name, int adapterDot, Map<String, Suffix> table) {
         int second = name.lastIndexOf('.', adapterDot - 1);
-        if (second < 0) {
+        if (second < 0 || !mayCarryAdapterName(name, second + 1)) {
             return null;
         }
         Suffix suffix = table.get(name.substring(second + 1, adapterDot));
         return suffix != null && suffix.spelling == Spelling.PEFT
                 ? new TensorName(name.substring(0, second), suffix.role, suffix.spelling)
                 : null;
+    }
+
+    /** Spares the look-up for the plain names of models. */
+    private static boolean mayCarryAdapterName(String name, int from) {
+        return name.startsWith("lora_", from)
+                || name.startsWith("oft_", from)
+                || name.startsWith("boft_", from)
+                || name.startsWith("ia3_", from);
     }
 
     // m.to_q_lora.down.weight, m.to_q.lora.down.weight, m.lora_linear_layer.down.weight, m.qkv_lora1.down.weight

@@ -66,16 +66,15 @@ public final class CheckpointAuditor {
         pass.count(weights, side);
         Optional<PeftConfig> config =
                 checkpoint.form() == Checkpoint.Form.PEFT_DIRECTORY ? pass.peftConfig(side) : Optional.empty();
-        if (checkpoint.form() == Checkpoint.Form.SHARDED) {
-            pass.compareWithIndex(side, weights);
-        }
+        List<FetchedFile> parts =
+                checkpoint.form() == Checkpoint.Form.SHARDED ? pass.namedByIndex(side, weights) : weights;
         List<TensorIndex> indexes = new ArrayList<>();
         TensorData data = TensorData.NONE;
-        for (FetchedFile file : weights) {
+        for (FetchedFile file : parts) {
             Optional<TensorIndex> index = pass.header(file);
             if (index.isPresent()) {
                 indexes.add(index.get());
-                if (weights.size() == 1) {
+                if (parts.size() == 1) {
                     data = pass.values(values, file, index.get());
                 }
             }
@@ -221,38 +220,49 @@ public final class CheckpointAuditor {
             }
         }
 
-        void compareWithIndex(FetchedFile side, List<FetchedFile> weights) {
+        /** The shards that belong to the model: those that its index names, or all where it cannot be read. */
+        List<FetchedFile> namedByIndex(FetchedFile side, List<FetchedFile> shards) {
             if (side.failure() != null) {
                 failed(side.failure().reason(), side.failure().message());
-                return;
+                return shards;
             }
-            Set<String> listed =
-                    weights.stream().map(file -> file.object().fileName()).collect(Collectors.toSet());
             try {
                 Set<String> named = ShardIndex.parse(side.head(), side.length()).files();
-                Set<String> missing = new TreeSet<>(named);
-                missing.removeAll(listed);
-                Set<String> stale = new TreeSet<>(listed);
-                stale.removeAll(named);
-                if (!missing.isEmpty()) {
-                    failed(
-                            Reason.MISSING_SHARD,
-                            "%s: MISSING_SHARD at byte 0: found %d of %d shards, expected %s too"
-                                    .formatted(
-                                            side.object().uri(),
-                                            named.size() - missing.size(),
-                                            named.size(),
-                                            missing.iterator().next()));
-                }
-                if (!stale.isEmpty()) {
-                    findings.add(new Finding(
-                            Finding.Code.SHARDS, stale.size() + " files that the index does not name: " + stale));
-                }
+                compare(side.object().uri(), named, shards);
+                return shards.stream()
+                        .filter(file -> named.contains(file.object().fileName()))
+                        .toList();
             } catch (IOException e) {
                 failed(
                         Reason.INVALID_SIDE_FILE,
                         "%s: INVALID_SIDE_FILE at byte 0: found %s, expected an index with a weight_map"
                                 .formatted(side.object().uri(), firstLine(e.getMessage())));
+                return shards;
+            }
+        }
+
+        private void compare(String index, Set<String> named, List<FetchedFile> shards) {
+            Set<String> listed =
+                    shards.stream().map(file -> file.object().fileName()).collect(Collectors.toSet());
+            Set<String> missing = new TreeSet<>(named);
+            missing.removeAll(listed);
+            if (!missing.isEmpty()) {
+                failed(
+                        Reason.MISSING_SHARD,
+                        "%s: MISSING_SHARD at byte 0: found %d of %d shards, expected %s too"
+                                .formatted(
+                                        index,
+                                        named.size() - missing.size(),
+                                        named.size(),
+                                        missing.iterator().next()));
+            }
+            Set<String> stale = new TreeSet<>(listed);
+            stale.removeAll(named);
+            if (!stale.isEmpty()) {
+                findings.add(new Finding(
+                        Finding.Code.SHARDS,
+                        "%d files that the index does not name, such as %s"
+                                .formatted(stale.size(), stale.iterator().next())));
             }
         }
 
@@ -270,9 +280,7 @@ public final class CheckpointAuditor {
         }
 
         Reading reading(int filesRead) {
-            Status status = unreadable == 0 && filesRead == 0
-                    ? Status.MALFORMED
-                    : unreadable == 0 ? Status.OK : filesRead > 0 ? Status.PARTIAL : Status.of(reason);
+            Status status = unreadable == 0 ? Status.OK : filesRead > 0 ? Status.PARTIAL : Status.of(reason);
             return new Reading(status, container, reason, message, bytesRead, requests);
         }
     }

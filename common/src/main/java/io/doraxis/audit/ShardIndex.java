@@ -33,8 +33,8 @@ record ShardIndex(Set<String> files) {
                 }
             }
         }
-        if (!found) {
-            throw new IOException("no weight_map");
+        if (!found || files.isEmpty()) {
+            throw new IOException(found ? "an empty weight_map" : "no weight_map");
         }
         return new ShardIndex(files);
     }

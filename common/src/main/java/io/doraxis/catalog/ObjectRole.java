@@ -48,10 +48,10 @@ public enum ObjectRole {
         if (uri.contains("/.cache/") || uri.contains("/.git/")) {
             return IGNORED_CACHE;
         }
-        String name = object.fileName().toLowerCase(Locale.ROOT);
-        if (name.equals("adapter_config.json")) {
+        if (object.fileName().equals("adapter_config.json")) {
             return ADAPTER_CONFIG;
         }
+        String name = object.fileName().toLowerCase(Locale.ROOT);
         if (name.endsWith(".index.json") && (name.contains(".safetensors") || name.contains(".bin"))) {
             return SHARD_INDEX;
         }

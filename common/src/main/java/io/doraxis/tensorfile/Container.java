@@ -44,7 +44,8 @@ public enum Container {
             return EMPTY;
         }
         if (length >= 8 && head[7] == 0 && head[6] == 0 && head[5] == 0 && head[4] == 0) {
-            return SAFETENSORS;
+            boolean header = length == 8 || head[8] == '{' || Character.isWhitespace(head[8]);
+            return header ? SAFETENSORS : signature(head, length).orElse(SAFETENSORS); // gzip, small pickles, tar
         }
         return signature(head, length).or(() -> text(head, length)).orElse(UNKNOWN);
     }

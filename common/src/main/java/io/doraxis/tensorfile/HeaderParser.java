@@ -67,7 +67,7 @@ final class HeaderParser {
             findings.add(new Finding(LEADING_WHITESPACE, "white space before the header's first brace"));
         }
         if (json.peek() != '{') {
-            throw json.unexpected("the header's opening brace");
+            throw json.unexpectedType("the header's opening brace");
         }
         json.enter();
         boolean metadataSeen = false;
@@ -295,7 +295,7 @@ final class HeaderParser {
                         WRONG_TYPE, json.position(), "a metadata value that is not a text", "a text");
             }
             String value = json.textUpTo(MetadataLimits.maxLength(key));
-            if (value != null) {
+            if (value != null && MetadataLimits.keeps(key, metadata.size())) {
                 metadata.put(key, value);
             }
             more = json.another('}');

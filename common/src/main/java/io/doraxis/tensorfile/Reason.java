@@ -46,8 +46,6 @@ public enum Reason {
     TRAILING_BYTES,
     /** A container that is recognised but not read by this version. */
     UNSUPPORTED_CONTAINER,
-    /** None of the containers that this version knows. */
-    UNKNOWN_CONTAINER,
     /** An index or configuration file that cannot be read as what it is. */
     INVALID_SIDE_FILE,
     /** A shard that its index names and the listing lacks. */

@@ -64,7 +64,8 @@ public final class SafetensorsReader {
                     TOO_SMALL, 0, length + " bytes", "8 bytes with the length of the header");
         }
         long headerBytes = (long) LITTLE_ENDIAN.get(head, 0);
-        if (headerBytes < 0 || headerBytes > MAX_HEADER_BYTES) {
+        boolean tooLarge = headerBytes < 0 || headerBytes > MAX_HEADER_BYTES;
+        if (tooLarge || Container.of(head, headLength) != Container.SAFETENSORS) {
             throw notSafetensors(head, headLength, headerBytes);
         }
         long dataStart = LENGTH_BYTES + headerBytes;

@@ -11,12 +11,12 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Writes safetensors files as the reference's {@code prepare()} lays them out: wide dtypes first, then by name, the
- * header padded with spaces to a multiple of eight. The same tensors give the same bytes.
+ * Writes safetensors files in the reference's manner: wide dtypes first, then by name, the header padded with spaces to
+ * a multiple of eight, so that the data are aligned. The same tensors give the same bytes.
  */
 public final class SafetensorsWriter {
     private static final Comparator<Tensor> LAYOUT =
-            Comparator.comparing((Tensor tensor) -> -tensor.dtype().bits()).thenComparing(Tensor::name);
+            Comparator.comparing((Tensor tensor) -> -tensor.dtype().ordinal()).thenComparing(Tensor::name);
 
     private SafetensorsWriter() {}
 

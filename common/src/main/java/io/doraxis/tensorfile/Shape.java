@@ -49,6 +49,11 @@ public final class Shape implements Serializable {
     public long elements() {
         long product = 1;
         for (long dim : dims) {
+            if (dim == 0) {
+                return 0;
+            }
+        }
+        for (long dim : dims) {
             if (dim < 0 || Math.multiplyHigh(product, dim) != 0 || product * dim < 0) {
                 return -1;
             }

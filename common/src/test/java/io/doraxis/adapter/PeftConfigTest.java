@@ -1,0 +1,173 @@
+package io.doraxis.adapter;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.doraxis.fixtures.Resources;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class PeftConfigTest {
+    private static final byte[] REAL = Resources.bytes("golden/peft_rank_alpha_pattern/adapter/adapter_config.json");
+
+    @Test
+    void readsWhatPeftSaves() throws Exception {
+        PeftConfig config = PeftConfig.parse(Resources.bytes("golden/peft_dora_linear/adapter/adapter_config.json"));
+        assertThat(config.peftType()).isEqualTo("LORA");
+        assertThat(config.useDora()).isTrue();
+        assertThat(config.useRslora()).isFalse();
+        assertThat(config.rank()).isEqualTo(4);
+        assertThat(config.alpha()).isEqualTo(8);
+        assertThat(config.targetIsPattern()).isFalse();
+        assertThat(config.targetModules()).isNotEmpty();
+    }
+
+    @Test
+    void patternsKeepTheFilesOrder() throws Exception {
+        PeftConfig config = parse("{\"rank_pattern\":{\"z\":1,\"a\":2,\"m\":3.0},\"alpha_pattern\":{\"b\":1.5}}");
+        assertThat(config.rankPattern()).containsExactly(Map.entry("z", 1.0), Map.entry("a", 2.0), Map.entry("m", 3.0));
+        assertThat(config.alphaPattern()).containsExactly(Map.entry("b", 1.5));
+    }
+
+    @Test
+    void targetsAreNamesOrOneExpression() throws Exception {
+        PeftConfig names = parse("{\"target_modules\":[\"q_proj\",\"mlp.fc1\"]}");
+        assertThat(names.targets("layers.0.q_proj")).isTrue();
+        assertThat(names.targets("q_proj")).isTrue();
+        assertThat(names.targets("layers.0.mlp.fc1")).isTrue();
+        assertThat(names.targets("layers.0.xq_proj")).isFalse();
+        PeftConfig expression = parse("{\"target_modules\":\".*\\\\.(q|v)_proj\"}");
+        assertThat(expression.targets("layers.0.v_proj")).isTrue();
+        assertThat(expression.targets("layers.0.k_proj")).isFalse();
+        assertThat(parse("{\"target_modules\":\"all-linear\"}").targets("x")).isTrue();
+        assertThat(parse("{}").targets("x")).isTrue();
+        assertThat(parse("{\"target_modules\":null}").targets("x")).isTrue();
+        assertThat(parse("{\"target_modules\":\"(\"}").targets("x")).isTrue();
+    }
+
+    @Test
+    void valuesOfAnotherTypeCountAsAbsent() throws Exception {
+        PeftConfig config = parse("{\"peft_type\":[\"LORA\"],\"r\":\"8\",\"lora_alpha\":{\"x\":1},\"use_dora\":1,"
+                + "\"use_rslora\":\"true\",\"rank_pattern\":[1,{\"a\":2}],\"alpha_pattern\":{\"a\":\"4\","
+                + "\"b\":[1],\"c\":2},"
+                + "\"target_modules\":{\"a\":[1]},\"modules_to_save\":[[\"x\"],1,\"head\",null],"
+                + "\"base_model_name_or_path\":null}");
+        assertThat(config)
+                .isEqualTo(new PeftConfig(
+                        null,
+                        null,
+                        null,
+                        false,
+                        false,
+                        Map.of(),
+                        Map.of("c", 2.0),
+                        List.of(),
+                        false,
+                        List.of("head"),
+                        null));
+    }
+
+    @Test
+    void aListOrObjectInPlaceOfAScalarIsSteppedOver() throws Exception {
+        assertThat(parse("{\"r\":[8],\"lora_alpha\":16}").alpha()).isEqualTo(16);
+        assertThat(parse("{\"use_dora\":{\"r\":99},\"use_rslora\":[true]}").rank())
+                .isNull();
+    }
+
+    @Test
+    void aRankThatIsNoIntegerCountsAsAbsent() throws Exception {
+        assertThat(parse("{\"r\":8.0}").rank()).isNull();
+        assertThat(parse("{\"r\":null}").rank()).isNull();
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "",
+                " ",
+                "[]",
+                "null",
+                "1",
+                "\"x\"",
+                "{",
+                "{\"r\"",
+                "{\"r\":",
+                "{\"r\":}",
+                "{\"r\":NaN}",
+                "{\"lora_alpha\":NaN}",
+                "{\"r\":99999999999}",
+                "{\"lora_alpha\":Infinity}",
+                "{\"target_modules\":[",
+                "{\"rank_pattern\":{\"a\":",
+                "{\"rank_pattern\":{\"a\"",
+                "{\"use_dora\":tru",
+                "{'r':1}",
+                "{\"r\":1,}",
+                "\ufeff",
+                "{\"a\":\"\u0001\"}"
+            })
+    void whatIsNoConfigurationIsRefused(String json) {
+        assertThatThrownBy(() -> parse(json)).isInstanceOf(IOException.class);
+    }
+
+    @Test
+    void aDocumentThatIsNoObjectIsNamed() {
+        assertThatThrownBy(() -> parse("[1]"))
+                .isInstanceOf(IOException.class)
+                .hasMessage("adapter_config.json: not a JSON object");
+    }
+
+    @Test
+    void nestingNumbersAndTextsWithoutEndAreRefused() {
+        for (String field : List.of(
+                "x", "r", "use_dora", "use_rslora", "lora_alpha", "peft_type", "target_modules", "rank_pattern")) {
+            assertThatThrownBy(() -> parse("{\"" + field + "\":" + "[".repeat(100_000)))
+                    .isInstanceOf(IOException.class);
+            assertThatThrownBy(() -> parse("{\"" + field + "\":" + "{\"a\":".repeat(100_000)))
+                    .isInstanceOf(IOException.class);
+        }
+        assertThatThrownBy(() -> parse("{\"lora_alpha\":" + "9".repeat(100_000) + "}"))
+                .isInstanceOf(IOException.class);
+        assertThatThrownBy(() -> parse("{\"r\":" + "9".repeat(100_000) + "}")).isInstanceOf(IOException.class);
+    }
+
+    @Test
+    void aCutConfigurationIsRefusedAtEveryByte() {
+        int end = new String(REAL, StandardCharsets.UTF_8).lastIndexOf('}');
+        for (int length = 0; length < end; length++) {
+            byte[] cut = Arrays.copyOf(REAL, length);
+            assertThatThrownBy(() -> PeftConfig.parse(cut)).isInstanceOf(IOException.class);
+        }
+    }
+
+    @Property(tries = 5_000, seed = "2201")
+    void aDamagedConfigurationIsReadOrRefused(@ForAll long seed) {
+        Random random = new Random(seed);
+        byte[] damaged = REAL.clone();
+        for (int i = 1 + random.nextInt(4); i > 0; i--) {
+            byte[] replacements = "{}[]\",:0e-tn\\".getBytes(StandardCharsets.US_ASCII);
+            damaged[random.nextInt(damaged.length)] = replacements[random.nextInt(replacements.length)];
+        }
+        try {
+            PeftConfig config = PeftConfig.parse(damaged);
+            config.scaling("a.q_proj", 4);
+            config.rankOf("a.q_proj");
+            config.targets("a.q_proj");
+        } catch (IOException e) {
+            assertThat(e.getMessage()).isNotNull();
+        }
+    }
+
+    private static PeftConfig parse(String json) throws IOException {
+        return PeftConfig.parse(json.getBytes(StandardCharsets.UTF_8));
+    }
+}

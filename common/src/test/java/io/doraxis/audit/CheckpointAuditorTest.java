@@ -1,0 +1,198 @@
+package io.doraxis.audit;
+
+import static io.doraxis.audit.AuditFiles.FOLDER;
+import static io.doraxis.audit.AuditFiles.adapter;
+import static io.doraxis.audit.AuditFiles.failed;
+import static io.doraxis.audit.AuditFiles.fetched;
+import static io.doraxis.audit.AuditFiles.peftAdapter;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.doraxis.adapter.CheckpointKind;
+import io.doraxis.adapter.Dialect;
+import io.doraxis.catalog.Checkpoint;
+import io.doraxis.consumer.ConsumerRules;
+import io.doraxis.dora.CheckpointAxis;
+import io.doraxis.fixtures.FakeFile;
+import io.doraxis.tensorfile.Finding;
+import io.doraxis.tensorfile.Reason;
+import java.io.IOException;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class CheckpointAuditorTest {
+    private final CheckpointAuditor auditor = new CheckpointAuditor(ConsumerRules.bundled());
+
+    @Test
+    void aReadableAdapterIsToldInFull() {
+        CheckpointAudit audit = audit(fetched("a.safetensors", adapter()));
+        assertThat(audit.reading()).isEqualTo(new Reading(Status.OK, "SAFETENSORS", null, null, adapter().length, 1));
+        assertThat(audit.contents().kind()).isEqualTo(CheckpointKind.ADAPTER);
+        assertThat(audit.adapter().dialect()).isEqualTo(Dialect.KOHYA);
+        assertThat(audit.adapter().verdict().axis()).isEqualTo(CheckpointAxis.OUTPUT);
+        assertThat(audit.adapter().index().modules().get(0).scale()).isEqualTo(0.5);
+        assertThat(audit.adapter().consumers()).isNotEmpty();
+        assertThat(audit.findings()).isEmpty();
+    }
+
+    @Test
+    void aModelHasContentsAndNoAdapter() {
+        CheckpointAudit audit = audit(fetched("a.safetensors", AuditFiles.shard("conv_in.weight")));
+        assertThat(audit.contents().kind()).isEqualTo(CheckpointKind.MODEL);
+        assertThat(audit.adapter()).isNull();
+        assertThat(audit.reading().status()).isEqualTo(Status.OK);
+    }
+
+    @Test
+    void aHeaderBehindTheFirstReadCostsOneMoreRequestAndNoData() {
+        FakeFile file = FakeFile.of(adapter());
+        CheckpointAudit audit = audit(fetched("a.safetensors", file, 64));
+        long header = audit.contents().index().dataStart();
+        assertThat(audit.reading()).isEqualTo(new Reading(Status.OK, "SAFETENSORS", null, null, header, 2));
+        assertThat(file.bytesRead()).isEqualTo(header - 64);
+        assertThat(audit.adapter().index().modules().get(0).notes()).containsExactly("alpha not read");
+    }
+
+    @Test
+    void aMalformedFileIsARowWithItsReason() {
+        CheckpointAudit audit = audit(fetched("a.safetensors", "Entry not found"));
+        assertThat(audit.reading())
+                .isEqualTo(new Reading(
+                        Status.MALFORMED,
+                        "TEXT",
+                        Reason.PLAIN_TEXT,
+                        FOLDER + "a.safetensors: PLAIN_TEXT at byte 0: found plain text, expected a tensor file",
+                        15,
+                        1));
+        assertThat(audit.contents()).isNull();
+        assertThat(audit.adapter()).isNull();
+    }
+
+    @Test
+    void anEmptyObjectIsARow() {
+        CheckpointAudit audit = audit(fetched("a.safetensors", new byte[0]));
+        assertThat(audit.reading())
+                .isEqualTo(new Reading(
+                        Status.MALFORMED,
+                        "EMPTY",
+                        Reason.EMPTY_OBJECT,
+                        FOLDER + "a.safetensors: EMPTY_OBJECT at byte 0: found 0 bytes, expected a tensor file",
+                        0,
+                        1));
+    }
+
+    @Test
+    void aContainerThatIsNotReadIsUnsupported() {
+        CheckpointAudit audit = audit(fetched("a.gguf", "GGUF and the rest"));
+        assertThat(audit.reading().status()).isEqualTo(Status.UNSUPPORTED);
+        assertThat(audit.reading().container()).isEqualTo("GGUF");
+        assertThat(audit.reading().reason()).isEqualTo(Reason.UNSUPPORTED_CONTAINER);
+    }
+
+    @Test
+    void aStoreThatFailsIsARowAndNoFaultOfTheFiles() {
+        for (Reason reason : List.of(Reason.STORE_NOT_FOUND, Reason.STORE_FORBIDDEN, Reason.STORE_FAILED)) {
+            CheckpointAudit audit = audit(failed("a.safetensors", reason));
+            assertThat(audit.reading())
+                    .isEqualTo(
+                            new Reading(Status.STORE_ERROR, null, reason, FOLDER + "a.safetensors: " + reason, 0, 1));
+        }
+    }
+
+    @Test
+    void aSecondReadThatEndsEarlyIsARow() {
+        CheckpointAudit audit =
+                audit(fetched("a.safetensors", FakeFile.of(adapter()).endingEarlyAt(100), 64));
+        assertThat(audit.reading().status()).isEqualTo(Status.STORE_ERROR);
+        assertThat(audit.reading().reason()).isEqualTo(Reason.SHORT_BODY);
+        assertThat(audit.reading().message())
+                .startsWith(FakeFile.NAME + ": SHORT_BODY at byte 100: found the end of the body, expected byte ");
+    }
+
+    @Test
+    void aSecondReadThatFailsIsARow() {
+        FakeFile broken = FakeFile.of(adapter().length, position -> adapter()[(int) position]);
+        FetchedFile file = new FetchedFile(
+                AuditFiles.object("a.safetensors", broken.length()),
+                broken.head(64),
+                64,
+                new io.doraxis.tensorfile.RangeReader() {
+                    @Override
+                    public String name() {
+                        return "a";
+                    }
+
+                    @Override
+                    public long length() {
+                        return broken.length();
+                    }
+
+                    @Override
+                    public java.io.InputStream open(long from, long to) throws IOException {
+                        throw new IOException("connection reset");
+                    }
+                },
+                null);
+        Reading reading = audit(file).reading();
+        assertThat(reading.status()).isEqualTo(Status.STORE_ERROR);
+        assertThat(reading.reason()).isEqualTo(Reason.STORE_FAILED);
+        assertThat(reading.message()).isEqualTo("java.io.IOException: connection reset");
+    }
+
+    @Test
+    void valuesThatCannotBeReadLeaveAPartialRow() {
+        CheckpointAudit audit = auditor.audit(
+                Checkpoint.file(AuditFiles.object("a.safetensors", adapter().length)),
+                List.of(fetched("a.safetensors", adapter())),
+                null,
+                (file, index) -> {
+                    throw new IOException("timeout");
+                });
+        assertThat(audit.reading().status()).isEqualTo(Status.PARTIAL);
+        assertThat(audit.reading().reason()).isEqualTo(Reason.STORE_FAILED);
+        assertThat(audit.adapter().verdict().axis()).isEqualTo(CheckpointAxis.OUTPUT);
+    }
+
+    @Test
+    void aPeftDirectoryIsReadWithItsConfiguration() {
+        CheckpointAudit audit =
+                peft(fetched("adapter_config.json", "{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":4}"));
+        assertThat(audit.reading().status()).isEqualTo(Status.OK);
+        assertThat(audit.reading().requests()).isEqualTo(2);
+        assertThat(audit.contents().config().alpha()).isEqualTo(4);
+        assertThat(audit.adapter().index().modules().get(0).scale()).isEqualTo(4);
+        assertThat(audit.findings()).isEmpty();
+    }
+
+    @Test
+    void aBrokenConfigurationIsAWarningAndTheAdapterIsReadAllTheSame() {
+        CheckpointAudit audit = peft(fetched("adapter_config.json", "[]"));
+        assertThat(audit.reading().status()).isEqualTo(Status.OK);
+        assertThat(audit.contents().config()).isNull();
+        assertThat(audit.contents().kind()).isEqualTo(CheckpointKind.ADAPTER);
+        assertThat(audit.findings())
+                .containsExactly(
+                        new Finding(Finding.Code.PEFT_CONFIG, "not readable: adapter_config.json: not a JSON object"));
+    }
+
+    @Test
+    void aConfigurationThatTheStoreRefusesIsAWarning() {
+        CheckpointAudit audit = peft(failed("adapter_config.json", Reason.STORE_FORBIDDEN));
+        assertThat(audit.reading().status()).isEqualTo(Status.OK);
+        assertThat(audit.findings())
+                .containsExactly(new Finding(
+                        Finding.Code.PEFT_CONFIG,
+                        "STORE_FORBIDDEN: " + FOLDER + "adapter_config.json: STORE_FORBIDDEN"));
+    }
+
+    private CheckpointAudit peft(FetchedFile config) {
+        FetchedFile weights = fetched("adapter_model.safetensors", peftAdapter());
+        Checkpoint checkpoint = new Checkpoint(
+                Checkpoint.Form.PEFT_DIRECTORY, "s3a://hub/x", List.of(weights.object()), config.object());
+        return auditor.audit(checkpoint, List.of(weights), config, CheckpointAuditor.ValueSource.IN_HAND);
+    }
+
+    private CheckpointAudit audit(FetchedFile file) {
+        return auditor.audit(
+                Checkpoint.file(file.object()), List.of(file), null, CheckpointAuditor.ValueSource.IN_HAND);
+    }
+}

@@ -1,0 +1,109 @@
+package io.doraxis.audit;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.doraxis.adapter.Algorithm;
+import io.doraxis.adapter.CheckpointKind;
+import io.doraxis.adapter.Dialect;
+import io.doraxis.adapter.LayerKind;
+import io.doraxis.dora.CheckpointAxis;
+import io.doraxis.dora.Confidence;
+import io.doraxis.dora.Evidence;
+import io.doraxis.dora.ModuleAxis;
+import io.doraxis.tensorfile.Container;
+import io.doraxis.tensorfile.Dtype;
+import io.doraxis.tensorfile.Finding;
+import io.doraxis.tensorfile.Reason;
+import java.time.Instant;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+/** Names that are stored in tables which people have: they may be added to, and never renamed. */
+class StableNamesTest {
+    @Test
+    void statuses() {
+        are(Status.values(), "OK PARTIAL MALFORMED UNSUPPORTED STORE_ERROR CHANGED SKIPPED");
+    }
+
+    @Test
+    void reasons() {
+        are(
+                Reason.values(),
+                "EMPTY_OBJECT TOO_SMALL GIT_LFS_POINTER HTML_PAGE JSON_DOCUMENT PLAIN_TEXT HEADER_TOO_LARGE"
+                        + " HEADER_TRUNCATED INVALID_UTF8 INVALID_JSON NESTING_TOO_DEEP WRONG_TYPE DUPLICATE_FIELD"
+                        + " MISSING_FIELD UNKNOWN_DTYPE TENSOR_OFFSETS SHAPE_OVERFLOW SUB_BYTE_MISALIGNED"
+                        + " SIZE_MISMATCH BODY_TRUNCATED TRAILING_BYTES UNSUPPORTED_CONTAINER"
+                        + " INVALID_SIDE_FILE MISSING_SHARD STORE_NOT_FOUND STORE_FORBIDDEN STORE_FAILED SHORT_BODY");
+    }
+
+    @Test
+    void findings() {
+        are(
+                Finding.Code.values(),
+                "DUPLICATE_TENSOR_NAME LEADING_WHITESPACE SUSPICIOUS_TENSOR_NAME UNUSUAL_ENTRY_FORM NO_TENSORS"
+                        + " INVALID_MAGNITUDE MIXED_AXES UNKNOWN_PRODUCER LEGACY_SIGNED_MEAN INCOMPLETE_MODULE"
+                        + " UNRECOGNISED_TENSORS CLAIM_CONFLICT PEFT_CONFIG SHARDS");
+    }
+
+    @Test
+    void evidence() {
+        are(
+                Evidence.Kind.values(),
+                "NONE KEY_NAME RECTANGULAR_LAYER SQUARE_LAYER FLAT_LENGTH RENAMED_PEFT_CONV SINGLE_ELEMENT FITS_BOTH"
+                        + " FITS_NEITHER METADATA_AGREES METADATA_CONFLICTS");
+    }
+
+    @Test
+    void axes() {
+        are(CheckpointAxis.values(), "INPUT OUTPUT MIXED AMBIGUOUS NONE");
+        are(ModuleAxis.values(), "INPUT OUTPUT AMBIGUOUS NONE INVALID");
+        are(Confidence.values(), "PROVEN CORROBORATED LIKELY UNKNOWN");
+    }
+
+    @Test
+    void adapters() {
+        are(Algorithm.values(), "LORA LOHA LOKR FULL NORM GLORA IA3 OFT BOFT TLORA");
+        are(LayerKind.values(), "LINEAR CONV EMBEDDING NORM UNKNOWN");
+        are(CheckpointKind.values(), "ADAPTER MODEL EMBEDDING OPTIMIZER OTHER");
+        are(
+                Dialect.values(),
+                "KOHYA LYCORIS ONETRAINER PEFT DIFFUSERS DIFFUSERS_LEGACY COMFYUI AI_TOOLKIT XLABS CLONEOFSIMO"
+                        + " BFL_CONTROL NVLABS MIXED");
+    }
+
+    @Test
+    void files() {
+        are(
+                Dtype.values(),
+                "F4 F6_E2M3 F6_E3M2 BOOL U8 I8 F8_E5M2 F8_E4M3 F8_E8M0 F8_E4M3FNUZ F8_E5M2FNUZ I16 U16 F16 BF16 I32"
+                        + " U32 F32 C64 F64 I64 U64");
+        are(
+                Container.values(),
+                "SAFETENSORS TORCH_ZIP TORCH_LEGACY PICKLE GGUF GGML HDF5 NUMPY GZIP TAR SEVEN_ZIP ZSTD"
+                        + " GIT_LFS_POINTER HTML JSON TEXT EMPTY UNKNOWN");
+    }
+
+    @Test
+    void columns() {
+        List<String> checkpoints = CheckpointColumns.of(new CheckpointColumns.Stamp("1", "1", Instant.EPOCH)).stream()
+                .map(Column::name)
+                .toList();
+        assertThat(String.join(" ", checkpoints))
+                .isEqualTo("uri kind container dialect algorithm has_dora axis axis_confidence evidence modules"
+                        + " dora_modules ambiguous_modules contradicting_modules rank_min rank_max alpha_summary dtypes"
+                        + " tensors parameters files total_bytes bytes_read requests base_family base_match"
+                        + " metadata_claims claim_conflicts consumers peft_export license pickle_globals"
+                        + " pickle_verdict warnings status error_code error_message rules_version tool_version"
+                        + " scanned_at");
+        assertThat(ModuleColumns.COLUMNS.stream().map(Column::name))
+                .containsExactly(("uri module layer_kind in_features out_features kernel rank alpha scale algorithm"
+                                + " magnitude_key"
+                                + " magnitude_shape axis resolved_axis evidence detail")
+                        .split(" "));
+    }
+
+    private static void are(Enum<?>[] constants, String names) {
+        assertThat(Stream.of(constants).map(Enum::name)).containsExactly(names.split(" "));
+    }
+}

@@ -1,0 +1,188 @@
+package io.doraxis.catalog;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.doraxis.catalog.Checkpoint.Form;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import org.junit.jupiter.api.Test;
+
+class FolderGroupingTest {
+    private static final String FOLDER = "s3a://hub/org/x/";
+    private static final List<String> NAMES = List.of(
+            "adapter_config.json",
+            "adapter_model.safetensors",
+            "adapter_model.bin",
+            "model.safetensors",
+            "model.safetensors.index.json",
+            "model-00001-of-00002.safetensors",
+            "model-00002-of-00002.safetensors",
+            "model-00001-of-00003.safetensors",
+            "pytorch_model.bin.index.json",
+            "pytorch_model-00001-of-00001.bin",
+            "MODEL.SAFETENSORS.INDEX.JSON",
+            "Adapter_Config.json",
+            "x.safetensors.index.json",
+            "x.safetensors.index.fp16.json",
+            "config.json",
+            "README.md",
+            "a.png",
+            "LICENSE",
+            "b.gguf",
+            "model.fp16-00001-of-00002.safetensors",
+            ".safetensors");
+
+    @Test
+    void everyWeightsFileIsACheckpointOfItsOwn() {
+        FolderGrouping grouping = group("b.safetensors", "a.ckpt", "README.md", "a.png", "c.png");
+        assertThat(grouping.checkpoints())
+                .containsExactly(Checkpoint.file(object("a.ckpt")), Checkpoint.file(object("b.safetensors")));
+        assertThat(grouping.ignored())
+                .containsExactly(Map.entry(ObjectRole.IGNORED_TEXT, 1), Map.entry(ObjectRole.IGNORED_MEDIA, 2));
+    }
+
+    @Test
+    void aPeftDirectoryIsOneCheckpointNamedByItsFolder() {
+        FolderGrouping grouping = group("adapter_model.safetensors", "adapter_config.json", "README.md");
+        assertThat(grouping.checkpoints())
+                .containsExactly(new Checkpoint(
+                        Form.PEFT_DIRECTORY,
+                        "s3a://hub/org/x",
+                        List.of(object("adapter_model.safetensors")),
+                        object("adapter_config.json")));
+        assertThat(grouping.checkpoints().get(0).objects()).isEqualTo(2);
+        assertThat(grouping.checkpoints().get(0).totalBytes()).isEqualTo(20);
+    }
+
+    @Test
+    void pickledWeightsBesideSafetensorsAreATwinWithARowOfItsOwn() {
+        FolderGrouping grouping = group("adapter_model.bin", "adapter_model.safetensors", "adapter_config.json");
+        assertThat(grouping.checkpoints())
+                .extracting(
+                        Checkpoint::form,
+                        checkpoint -> checkpoint.weights().get(0).fileName())
+                .containsExactly(
+                        org.assertj.core.groups.Tuple.tuple(Form.PEFT_DIRECTORY, "adapter_model.safetensors"),
+                        org.assertj.core.groups.Tuple.tuple(Form.FILE, "adapter_model.bin"));
+    }
+
+    @Test
+    void pickledWeightsAloneAreThePeftDirectorys() {
+        FolderGrouping grouping = group("adapter_model.bin", "adapter_config.json");
+        assertThat(grouping.checkpoints()).singleElement().satisfies(checkpoint -> {
+            assertThat(checkpoint.form()).isEqualTo(Form.PEFT_DIRECTORY);
+            assertThat(checkpoint.weights()).containsExactly(object("adapter_model.bin"));
+        });
+    }
+
+    @Test
+    void aConfigurationWithoutWeightsIsIgnored() {
+        FolderGrouping grouping = group("adapter_config.json", "other.safetensors");
+        assertThat(grouping.checkpoints()).containsExactly(Checkpoint.file(object("other.safetensors")));
+        assertThat(grouping.ignored()).containsExactly(Map.entry(ObjectRole.IGNORED_CONFIG, 1));
+    }
+
+    @Test
+    void weightsOfPeftsNameWithoutAConfigurationAreAFile() {
+        assertThat(group("adapter_model.safetensors").checkpoints())
+                .containsExactly(Checkpoint.file(object("adapter_model.safetensors")));
+    }
+
+    @Test
+    void anIndexTakesTheShardsOfItsNameAndTheStaleOnesToo() {
+        FolderGrouping grouping = group(
+                "model-00002-of-00002.safetensors",
+                "model-00001-of-00003.safetensors",
+                "model-00001-of-00002.safetensors",
+                "model-00001-of-00002.bin",
+                "model.safetensors",
+                "model2-00001-of-00002.safetensors",
+                "model.safetensors.index.json");
+        assertThat(grouping.checkpoints().get(0))
+                .isEqualTo(new Checkpoint(
+                        Form.SHARDED,
+                        FOLDER + "model.safetensors.index.json",
+                        List.of(
+                                object("model-00001-of-00002.safetensors"),
+                                object("model-00001-of-00003.safetensors"),
+                                object("model-00002-of-00002.safetensors")),
+                        object("model.safetensors.index.json")));
+        assertThat(grouping.checkpoints().subList(1, grouping.checkpoints().size()))
+                .extracting(checkpoint -> checkpoint.weights().get(0).fileName())
+                .containsExactly("model-00001-of-00002.bin", "model.safetensors", "model2-00001-of-00002.safetensors");
+    }
+
+    @Test
+    void shardsWithoutAnIndexAreFiles() {
+        assertThat(group("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
+                        .checkpoints())
+                .extracting(Checkpoint::form)
+                .containsExactly(Form.FILE, Form.FILE);
+    }
+
+    @Test
+    void anIndexWithoutShardsIsACheckpointWithoutWeights() {
+        assertThat(group("model.safetensors.index.json").checkpoints())
+                .containsExactly(new Checkpoint(
+                        Form.SHARDED,
+                        FOLDER + "model.safetensors.index.json",
+                        List.of(),
+                        object("model.safetensors.index.json")));
+    }
+
+    @Test
+    void aNameWithSignsOfAnExpressionIsTakenLiterally() {
+        FolderGrouping grouping = group(
+                "a.b(1)-00001-of-00001.safetensors",
+                "axb(1)-00001-of-00001.safetensors",
+                "a.b(1).safetensors.index.json");
+        assertThat(grouping.checkpoints().get(0).weights())
+                .containsExactly(object("a.b(1)-00001-of-00001.safetensors"));
+    }
+
+    @Property(tries = 3000, seed = "4101")
+    void everyObjectIsInExactlyOneCheckpointOrIgnored(@ForAll long seed) {
+        Random random = new Random(seed);
+        List<StoredObject> folder = new ArrayList<>();
+        for (String name : NAMES) {
+            if (random.nextBoolean()) {
+                folder.add(random.nextInt(folder.size() + 1), object(name));
+            }
+        }
+        FolderGrouping grouping = FolderGrouping.of(folder);
+        List<StoredObject> taken = grouping.checkpoints().stream()
+                .flatMap(checkpoint -> Stream.concat(checkpoint.weights().stream(), checkpoint.side().stream()))
+                .toList();
+        int ignored =
+                grouping.ignored().values().stream().mapToInt(Integer::intValue).sum();
+        assertThat(taken).doesNotHaveDuplicates();
+        assertThat(folder).containsAll(taken).hasSize(taken.size() + ignored);
+        Set<String> uris = grouping.checkpoints().stream().map(Checkpoint::uri).collect(Collectors.toSet());
+        assertThat(uris).hasSameSizeAs(grouping.checkpoints());
+    }
+
+    @Property(tries = 500, seed = "4102")
+    void theOrderOfTheListingChangesNoCheckpoint(@ForAll long seed) {
+        List<StoredObject> folder =
+                NAMES.stream().map(FolderGroupingTest::object).collect(Collectors.toList());
+        Set<Checkpoint> expected = Set.copyOf(FolderGrouping.of(folder).checkpoints());
+        java.util.Collections.shuffle(folder, new Random(seed));
+        assertThat(Set.copyOf(FolderGrouping.of(folder).checkpoints())).isEqualTo(expected);
+    }
+
+    private static FolderGrouping group(String... names) {
+        return FolderGrouping.of(
+                Stream.of(names).map(FolderGroupingTest::object).toList());
+    }
+
+    private static StoredObject object(String name) {
+        return new StoredObject(FOLDER + name, 10, "e", 0);
+    }
+}

@@ -1,0 +1,81 @@
+package io.doraxis.tensorfile;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+class ContainerTest {
+    static List<Arguments> beginnings() {
+        String tar = "weights/a.pt" + "\0".repeat(245) + "ustar\0" + "00";
+        return List.of(
+                Arguments.of("\u0010\0\0\0\0\0\0\0{}              ", Container.SAFETENSORS),
+                Arguments.of("\u00ff\u00e0\u00f5\u0005\0\0\0\0{", Container.SAFETENSORS),
+                Arguments.of("PK\u0003\u0004\0\0\b\b\0\0", Container.TORCH_ZIP),
+                Arguments.of(
+                        "\u0080\u0002\u008a\nl\u00fc\u009cF\u00f9 j\u00a8P\u0019.\u0080\u0002M",
+                        Container.TORCH_LEGACY),
+                Arguments.of("\u0080\u0002}q\0(X\u0001", Container.PICKLE),
+                Arguments.of("\u0080\u0005\u0095\0\u0001\0\0\0\0\0\0", Container.PICKLE),
+                Arguments.of("GGUF\u0003\0\0\0\u0001", Container.GGUF),
+                Arguments.of("lmgg\u0001\0\0\u0001", Container.GGML),
+                Arguments.of("tjgg\u0001\0\0\u0001", Container.GGML),
+                Arguments.of("\u0089HDF\r\n\u001a\n", Container.HDF5),
+                Arguments.of("\u0093NUMPY\u0001\0v\0", Container.NUMPY),
+                Arguments.of("\u001f\u008b\b\0\0\0\0\u0001", Container.GZIP),
+                Arguments.of("\u001f\u008b\b\0\0\0\0\0\0\u00ff", Container.GZIP), // of no time
+                Arguments.of("\u0080\u0004\u0095\r\0\0\0\0\0\0\0\u008a", Container.PICKLE), // of a small frame
+                Arguments.of("a" + "\0".repeat(256) + "ustar\0" + "00", Container.TAR),
+                Arguments.of("7z\u00bc\u00af'\u001c\0\u0004", Container.SEVEN_ZIP),
+                Arguments.of("(\u00b5/\u00fd$\u0001\u0002\u0003", Container.ZSTD),
+                Arguments.of(tar, Container.TAR),
+                Arguments.of(
+                        "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n",
+                        Container.GIT_LFS_POINTER),
+                Arguments.of("<!DOCTYPE html>", Container.HTML),
+                Arguments.of("\r\n <html lang=\"de\">", Container.HTML),
+                Arguments.of("{\"error\":\"no\"}", Container.JSON),
+                Arguments.of(" [1, 2]", Container.JSON),
+                Arguments.of("Entry not found", Container.TEXT),
+                Arguments.of("{}", Container.JSON),
+                Arguments.of("An error occurred: Zugriff verweigert \u00c3\u00bc", Container.TEXT),
+                Arguments.of("", Container.EMPTY),
+                Arguments.of("\u0000\u0001\u0002\u0003\u0004\u0005\u0006\u0007", Container.UNKNOWN),
+                Arguments.of("\u00ff\u00ff\u00ff\u00ff\u00ff\u00ff\u00ff\u00ff", Container.UNKNOWN));
+    }
+
+    @ParameterizedTest
+    @MethodSource("beginnings")
+    void isToldFromTheFirstBytes(String beginning, Container container) {
+        byte[] head = beginning.getBytes(StandardCharsets.ISO_8859_1);
+        assertThat(Container.of(head, head.length)).isEqualTo(container);
+        assertThat(Container.of(Arrays.copyOf(head, 1000), head.length))
+                .as("in a longer buffer")
+                .isEqualTo(container);
+    }
+
+    @Test
+    void everyContainerHasABeginning() {
+        Set<Object> told =
+                beginnings().stream().map(arguments -> arguments.get()[1]).collect(Collectors.toSet());
+        assertThat(told).isEqualTo(EnumSet.allOf(Container.class));
+    }
+
+    @Test
+    void everyPrefixOfEveryBeginningIsSomeContainer() {
+        for (Arguments arguments : beginnings()) {
+            byte[] head = ((String) arguments.get()[0]).getBytes(StandardCharsets.ISO_8859_1);
+            for (int length = 0; length <= head.length; length++) {
+                assertThat(Container.of(head, length)).isNotNull();
+            }
+        }
+    }
+}

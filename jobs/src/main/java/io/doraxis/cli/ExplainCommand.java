@@ -17,7 +17,6 @@ import io.doraxis.store.Fetcher;
 import io.doraxis.store.Folder;
 import io.doraxis.store.ObjectStore;
 import io.doraxis.tensorfile.TensorInfo;
-import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.time.Instant;
@@ -78,13 +77,7 @@ final class ExplainCommand implements Callable<Integer> {
     }
 
     private Checkpoint find(ObjectStore store) throws IOException, Doraxis.UsageException {
-        Path given = new Path(path);
-        FileStatus status;
-        try {
-            status = store.fileSystem(given).getFileStatus(given);
-        } catch (FileNotFoundException e) {
-            throw new FileNotFoundException("no such file or folder: " + path);
-        }
+        FileStatus status = store.status(path);
         boolean folder = status.isDirectory();
         Path parent = folder ? status.getPath() : status.getPath().getParent();
         List<Checkpoint> checkpoints = new ArrayList<>();

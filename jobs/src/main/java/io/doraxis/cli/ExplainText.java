@@ -104,8 +104,10 @@ final class ExplainText {
     private void consumers(AdapterContents adapter) {
         line("");
         line("What programs do with this file as it is, at strength 1");
-        adapter.consumers()
-                .forEach((name, prediction) ->
-                        line("  %-20s %-14s %s", name, prediction.outcome(), prediction.reason()));
+        adapter.consumers().forEach((name, prediction) -> {
+            String reason = prediction.reason();
+            String rule = reason.startsWith(name + "/") ? reason.substring(name.length() + 1) : reason;
+            line("  %-20s %-14s %s", name, prediction.outcome(), rule);
+        });
     }
 }

@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import org.apache.spark.api.java.function.FlatMapFunction;
+import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.types.DataTypes;
@@ -30,7 +31,7 @@ final class AuditCheckpoints implements FlatMapFunction<Iterator<Checkpoint>, Ro
     private static final long serialVersionUID = 1;
     static final String MODULES = "module_rows";
 
-    private final SerializableConfiguration configuration;
+    private final Broadcast<SerializableConfiguration> configuration;
     private final Stamp stamp;
     private final boolean modules;
     private final int ioConcurrency;
@@ -39,7 +40,7 @@ final class AuditCheckpoints implements FlatMapFunction<Iterator<Checkpoint>, Ro
 
     /** @param done counts checkpoints for the progress line only; a retried task counts twice */
     AuditCheckpoints(
-            SerializableConfiguration configuration,
+            Broadcast<SerializableConfiguration> configuration,
             Stamp stamp,
             boolean modules,
             int ioConcurrency,
@@ -60,7 +61,7 @@ final class AuditCheckpoints implements FlatMapFunction<Iterator<Checkpoint>, Ro
 
     @Override
     public Iterator<Row> call(Iterator<Checkpoint> checkpoints) {
-        Fetcher fetcher = new Fetcher(new ObjectStore(configuration.value()));
+        Fetcher fetcher = new Fetcher(new ObjectStore(configuration.value().value()));
         CheckpointAuditor auditor = new CheckpointAuditor(ConsumerRules.bundled());
         List<Column<CheckpointAudit>> columns = CheckpointColumns.of(stamp);
         Iterator<Fetched> fetched = ReadAhead.of(checkpoints, fetcher::fetch, ioConcurrency);

@@ -4,7 +4,6 @@ import io.doraxis.audit.CheckpointColumns.Stamp;
 import io.doraxis.catalog.Checkpoint;
 import io.doraxis.catalog.FolderGrouping;
 import io.doraxis.catalog.ObjectRole;
-import io.doraxis.catalog.StoredObject;
 import io.doraxis.consumer.ConsumerRules;
 import io.doraxis.store.Folder;
 import io.doraxis.store.ObjectStore;
@@ -19,6 +18,7 @@ import java.util.TreeMap;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
@@ -29,7 +29,7 @@ import org.apache.spark.util.SerializableConfiguration;
 
 /** The audit: list, group, read, classify, write; then the run's own record, whose presence completes the run. */
 public final class AuditJob {
-    private static final int CHECKPOINTS_PER_TASK = 500;
+    private static final int CHECKPOINTS_PER_TASK = 2_000;
     private static final int MAX_TASKS = 20_000;
 
     private final SparkSession spark;
@@ -79,25 +79,25 @@ public final class AuditJob {
         JavaSparkContext context = JavaSparkContext.fromSparkContext(spark.sparkContext());
         Configuration configuration = context.hadoopConfiguration();
         ObjectStore store = new ObjectStore(configuration);
+        for (String input : options.inputs()) {
+            store.status(input);
+        }
         RunFolder output = RunFolder.begin(store, options.output(), started);
         output.unfinished().forEach(progress::removedUnfinishedRun);
 
-        SerializableConfiguration shipped = new SerializableConfiguration(configuration);
+        Broadcast<SerializableConfiguration> shipped = context.broadcast(new SerializableConfiguration(configuration));
         progress.listing();
-        List<Folder> folders = Folder.split(store, options.inputs(), context.defaultParallelism() * 4);
-        JavaRDD<StoredObject> objects = context.parallelize(folders, folders.size())
-                .flatMap(folder -> folder.objects(new ObjectStore(shipped.value())))
-                .persist(StorageLevel.MEMORY_AND_DISK());
-        int tasks = tasks(objects.count(), context.defaultParallelism());
-        JavaRDD<FolderGrouping> grouped =
-                objects.groupBy(StoredObject::directory, tasks).values().map(FolderGrouping::of);
+        int listers = context.defaultParallelism() * 4;
+        List<Folder> folders = Folder.split(store, options.inputs(), listers);
+        Listing listing = Listing.of(spark, folders, listers, shipped);
+        JavaRDD<FolderGrouping> grouped = listing.folders(tasks(listing.count(), context.defaultParallelism()));
         Listed listed = grouped.map(Listed::of).fold(Listed.NOTHING, Listed::plus);
         progress.reading(listed.checkpoints);
 
         Stamp stamp = new Stamp(ConsumerRules.bundled().version(), toolVersion, started);
         write(grouped.flatMap(folder -> folder.checkpoints().iterator()), stamp, shipped, output);
         progress.done();
-        objects.unpersist();
+        listing.close();
 
         RunRecord record = new RunTotals(spark, output)
                 .record(stamp, options, listed.objects, listed.inCheckpoints, listed.ignored, seconds(started));
@@ -115,7 +115,10 @@ public final class AuditJob {
     }
 
     private void write(
-            JavaRDD<Checkpoint> checkpoints, Stamp stamp, SerializableConfiguration shipped, RunFolder output) {
+            JavaRDD<Checkpoint> checkpoints,
+            Stamp stamp,
+            Broadcast<SerializableConfiguration> shipped,
+            RunFolder output) {
         LongAccumulator done = spark.sparkContext().longAccumulator("checkpoints");
         LongAccumulator failed = spark.sparkContext().longAccumulator("unreadable");
         progress.watch(done, failed);

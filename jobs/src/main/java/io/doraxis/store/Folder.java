@@ -35,12 +35,11 @@ public record Folder(String uri, boolean recursive) implements Serializable {
         List<Folder> flat = new ArrayList<>();
         List<Path> deep = new ArrayList<>();
         for (String root : roots) {
-            Path path = new Path(root);
-            FileSystem fileSystem = store.fileSystem(path);
-            if (fileSystem.getFileStatus(path).isDirectory()) {
-                deep.add(fileSystem.makeQualified(path));
+            FileStatus status = store.status(root);
+            if (status.isDirectory()) {
+                deep.add(status.getPath());
             } else {
-                flat.add(new Folder(fileSystem.makeQualified(path).toString(), false));
+                flat.add(new Folder(status.getPath().toString(), false));
             }
         }
         while (deep.size() < wanted) {

@@ -19,6 +19,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.EtagSource;
 import org.apache.hadoop.fs.FSDataInputStream;
@@ -38,6 +39,7 @@ public final class ObjectStore {
     private static final int SIGNATURE_BYTES = 512;
 
     private final Configuration configuration;
+    private final Map<String, FileSystem> fileSystems = new ConcurrentHashMap<>();
 
     public ObjectStore(Configuration configuration) {
         this.configuration = configuration;
@@ -45,14 +47,33 @@ public final class ObjectStore {
 
     /** The file system of a path; a local one without Hadoop's checksum files, which nobody else writes. */
     public FileSystem fileSystem(Path path) throws IOException {
-        FileSystem fileSystem = path.getFileSystem(configuration);
-        return fileSystem instanceof LocalFileSystem local ? local.getRawFileSystem() : fileSystem;
+        String place = path.toUri().getScheme() + "://" + path.toUri().getAuthority();
+        FileSystem known = fileSystems.get(place); // Hadoop's own cache asks for the user at every call
+        if (known == null) {
+            FileSystem fileSystem = path.getFileSystem(configuration);
+            known = fileSystem instanceof LocalFileSystem local ? local.getRawFileSystem() : fileSystem;
+            fileSystems.put(place, known);
+        }
+        return known;
     }
 
     /** One object as its listing would show it. */
     public StoredObject object(String uri) throws IOException {
+        return object(status(uri));
+    }
+
+    /**
+     * What lies at a place that a user named.
+     *
+     * @throws FileNotFoundException if nothing does
+     */
+    public FileStatus status(String uri) throws IOException {
         Path path = new Path(uri);
-        return object(fileSystem(path).getFileStatus(path));
+        try {
+            return fileSystem(path).getFileStatus(path);
+        } catch (FileNotFoundException e) {
+            throw new FileNotFoundException("no such file or folder: " + uri);
+        }
     }
 
     static StoredObject object(FileStatus status) {
@@ -158,7 +179,11 @@ public final class ObjectStore {
 
     private FSDataInputStream open(StoredObject object) throws IOException {
         Path path = new Path(object.uri());
-        FutureDataInputStreamBuilder open = fileSystem(path).openFile(path);
+        FileSystem fileSystem = fileSystem(path);
+        if (isLocal(object)) {
+            return fileSystem.open(path); // the options below are for stores, and cost more than a local read
+        }
+        FutureDataInputStreamBuilder open = fileSystem.openFile(path);
         return FutureIO.awaitFuture(open.opt(
                         OpenFileOptions.FS_OPTION_OPENFILE_READ_POLICY,
                         OpenFileOptions.FS_OPTION_OPENFILE_READ_POLICY_RANDOM)

@@ -1,0 +1,112 @@
+package io.doraxis.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.doraxis.audit.CheckpointColumns;
+import io.doraxis.audit.CheckpointColumns.Stamp;
+import io.doraxis.audit.Column;
+import io.doraxis.audit.ModuleColumns;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class ExplainTest {
+    @TempDir
+    private static Path hub;
+
+    @BeforeAll
+    static void makeHub() throws IOException {
+        DemoHub.write(hub, 10);
+    }
+
+    private static JsonNode json(Path path) throws IOException {
+        Called called = Called.doraxis("explain", path.toString(), "--format", "json");
+        assertThat(called.status()).as(called.err()).isZero();
+        return new ObjectMapper().readTree(called.out());
+    }
+
+    @Test
+    void theTextSaysWhatItIsAndWhyAndWhatFollows() {
+        Called called = Called.doraxis("explain", DemoHub.example(hub).toString());
+        assertThat(called.status()).isZero();
+        assertThat(called.out())
+                .contains("adapter, KOHYA names, 4 layers LORA of rank 4, 16 tensors")
+                .contains("INPUT, CORROBORATED: 4 of 4 layers have a magnitude")
+                .contains("3 x RECTANGULAR_LAYER")
+                .contains("peft@0.21");
+    }
+
+    @Test
+    void theJsonHasTheColumnsOfTheTables() throws IOException {
+        JsonNode checkpoint = json(DemoHub.example(hub));
+        List<String> expected = new ArrayList<>();
+        CheckpointColumns.of(new Stamp("", "", Instant.EPOCH)).stream()
+                .map(Column::name)
+                .forEach(expected::add);
+        expected.add("module_details");
+        assertThat(checkpoint.fieldNames()).toIterable().containsExactlyElementsOf(expected);
+        assertThat(checkpoint.get("module_details").get(0).fieldNames())
+                .toIterable()
+                .containsExactlyElementsOf(
+                        ModuleColumns.COLUMNS.stream().map(Column::name).toList());
+    }
+
+    @Test
+    void aPeftDirectoryIsFoundByItsFolderAndByItsFile() throws IOException {
+        Path folder = hub.resolve("org04/peft-dora-000004");
+        assertThat(json(folder).get("uri").asText()).isEqualTo("file:" + folder);
+        assertThat(json(folder.resolve("adapter_model.safetensors")).get("uri").asText())
+                .isEqualTo("file:" + folder);
+        assertThat(json(folder).get("alpha_summary").asText()).isEqualTo("8.0 x 4");
+    }
+
+    @Test
+    void alphasOfALargeFileAreReadToo() throws IOException {
+        Path large = hub.resolve("large.safetensors");
+        LargeAdapter.write(large);
+        assertThat(Files.size(large)).isGreaterThan(4 << 20);
+        JsonNode module = json(large).get("module_details").get(0);
+        assertThat(module.get("alpha").asDouble()).isEqualTo(2.0);
+        assertThat(module.get("scale").asDouble()).isEqualTo(0.5);
+    }
+
+    @Test
+    void aMalformedFileIsExplainedAndEndsWell() throws IOException {
+        Path broken = hub.resolve("org02/broken-000009/lora.safetensors");
+        assertThat(json(broken).get("error_code").asText()).isEqualTo("EMPTY_OBJECT");
+        assertThat(Called.doraxis("explain", broken.toString()).out())
+                .contains("EMPTY_OBJECT at byte 0: found 0 bytes");
+    }
+
+    @Test
+    void aMissingPathIsSaid() {
+        Called called = Called.doraxis("explain", "/no/such/file");
+        assertThat(called.status()).isEqualTo(1);
+        assertThat(called.err()).startsWith("doraxis: no such file or folder: /no/such/file");
+    }
+
+    @Test
+    void aFolderOfManyAsksForOne() throws IOException {
+        Path folder = Files.createDirectories(hub.resolve("many"));
+        Files.write(folder.resolve("a.safetensors"), new byte[0]);
+        Files.write(folder.resolve("b.safetensors"), new byte[0]);
+        Called called = Called.doraxis("explain", folder.toString());
+        assertThat(called.status()).isEqualTo(64);
+        assertThat(called.err()).contains("2 checkpoints in the folder").contains("a.safetensors");
+    }
+
+    @Test
+    void aFolderOfNoneSaysHowToLookBelow() {
+        Called called = Called.doraxis("explain", hub.resolve("org00").toString());
+        assertThat(called.status()).isEqualTo(64);
+        assertThat(called.err()).contains("no checkpoint in the folder").contains("doraxis audit --input");
+    }
+}

@@ -37,17 +37,20 @@ public record AdapterIndex(
         String lastName = null;
         ModuleTensors last = null;
         for (TensorInfo tensor : index.tensors()) {
+            TensorName.Suffix suffix = last == null ? null : TensorName.within(tensor.name(), lastName);
+            if (suffix != null) {
+                last.put(suffix, tensor);
+                continue;
+            }
             TensorName name = TensorName.parse(tensor.name());
             if (name == null) {
                 unrecognised++;
                 keep(names, tensor.name());
                 continue;
             }
-            if (!name.module().equals(lastName)) { // the tensors of a module mostly follow each other
-                lastName = name.module();
-                last = byName.computeIfAbsent(lastName, key -> new ModuleTensors());
-            }
-            last.put(name, tensor);
+            lastName = name.module();
+            last = byName.computeIfAbsent(lastName, key -> new ModuleTensors());
+            last.put(new TensorName.Suffix(name.role(), name.spelling()), tensor);
         }
         ModuleReader reader = new ModuleReader(data, claims, config);
         List<AdapterModule> modules = new ArrayList<>(byName.size());

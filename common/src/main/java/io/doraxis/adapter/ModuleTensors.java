@@ -9,15 +9,15 @@ public final class ModuleTensors {
     private TensorName.Spelling spelling = TensorName.Spelling.PLAIN;
     private int count;
 
-    void put(TensorName name, TensorInfo tensor) {
-        int role = name.role().ordinal();
+    void put(TensorName.Suffix suffix, TensorInfo tensor) {
+        int role = suffix.role().ordinal();
         if (byRole[role] == null) {
             count++;
         }
         byRole[role] = tensor;
-        boolean factor = name.role() == Role.DOWN || name.role() == Role.UP;
+        boolean factor = suffix.role() == Role.DOWN || suffix.role() == Role.UP;
         if (factor || spelling == TensorName.Spelling.PLAIN) {
-            spelling = name.spelling();
+            spelling = suffix.spelling();
         }
     }
 

@@ -18,7 +18,8 @@ record TensorName(String module, Role role, Spelling spelling) {
         PLAIN
     }
 
-    private record Suffix(Role role, Spelling spelling) {}
+    /** What a name's end says, without its module. */
+    record Suffix(Role role, Spelling spelling) {}
 
     /** Suffixes of one part: {@code module.SUFFIX}. */
     private static final Map<String, Suffix> ONE_PART = new HashMap<>();
@@ -77,6 +78,23 @@ record TensorName(String module, Role role, Spelling spelling) {
         peft(BEFORE_WEIGHT, "lora_B", Role.UP);
         peft(BEFORE_WEIGHT, "lora_magnitude_vector", Role.LORA_MAGNITUDE_VECTOR);
         peft(BEFORE_WEIGHT, "oft_R", Role.PEFT_OFT_R);
+    }
+
+    private static final Map<String, Suffix> WHOLE = new HashMap<>(ONE_PART);
+
+    static {
+        BEFORE_WEIGHT.forEach((part, suffix) -> WHOLE.put(part + ".weight", suffix));
+    }
+
+    /**
+     * The suffix of a name that is known to start with that module's, which is so for most: the tensors of a module
+     * follow each other. Null when it is another module's, or of a rarer form that {@link #parse} knows.
+     */
+    static Suffix within(String name, String module) {
+        int dot = module.length();
+        return name.length() > dot && name.charAt(dot) == '.' && name.startsWith(module)
+                ? WHOLE.get(name.substring(dot + 1))
+                : null;
     }
 
     private static void lycoris(Map<String, Suffix> table, String suffix, Role role) {

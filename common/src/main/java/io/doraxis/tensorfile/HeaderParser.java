@@ -75,6 +75,7 @@ final class HeaderParser {
         while (more) {
             long at = json.position();
             String name = json.key();
+            boolean escaped = json.textWasEscaped();
             json.colon();
             if (name.equals(METADATA)) {
                 if (metadataSeen) {
@@ -85,7 +86,7 @@ final class HeaderParser {
                 readMetadata();
             } else {
                 readEntry(at);
-                add(name);
+                add(name, escaped);
             }
             more = json.another('}');
         }
@@ -99,14 +100,14 @@ final class HeaderParser {
         }
     }
 
-    private void add(String name) {
+    private void add(String name, boolean escaped) {
         TensorInfo tensor = new TensorInfo(name, dtype, Shape.copyOf(dims, rank), dataStart + begin, dataStart + end);
         Integer earlier = positions.put(name, tensors.size());
         if (earlier != null) {
             tensors.set(earlier, null);
             replaced = true;
             note(DUPLICATE_TENSOR_NAME, "'" + SafetensorsReader.clip(name) + "': the last entry counts");
-        } else if (isSuspicious(name)) {
+        } else if (isSuspicious(name, escaped)) {
             note(SUSPICIOUS_TENSOR_NAME, "'" + printable(SafetensorsReader.clip(name)) + "'");
         }
         tensors.add(tensor);
@@ -118,17 +119,12 @@ final class HeaderParser {
         }
     }
 
-    private static boolean isSuspicious(String name) {
-        if (name.isEmpty()) {
-            return true;
-        }
-        for (int i = 0; i < name.length(); i++) {
-            char c = name.charAt(i);
-            if (c < ' ' || c == 0x7f || c == '\\' || (c == '/' && name.contains("../"))) {
-                return true;
-            }
-        }
-        return false;
+    /** Whether a name could lead a careless program astray; control characters stand in it only if escaped. */
+    private static boolean isSuspicious(String name, boolean escaped) {
+        return name.isEmpty()
+                || name.indexOf(0x7f) >= 0
+                || name.contains("../")
+                || escaped && name.chars().anyMatch(c -> c < ' ' || c == '\\');
     }
 
     private static String printable(String name) {

@@ -154,6 +154,11 @@ final class JsonCursor {
         return true;
     }
 
+    /** Whether the text scanned last was written with escapes. */
+    boolean textWasEscaped() {
+        return textEscaped;
+    }
+
     String text() {
         if (textEscaped) {
             return JsonText.unescape(bytes, textStart, textEnd);

@@ -8,7 +8,8 @@ import java.util.Map;
  * One run, as {@code runs/<run_id>.json} tells it. Its totals come from the committed tables and reconcile: {@code
  * objects_listed = objects_in_checkpoints + sum of objects_ignored}, {@code checkpoints = sum of statuses}.
  *
- * @param findings most frequent warnings, by code
+ * @param findings warnings by code
+ * @param retries null: the stores' own retries are not counted yet
  */
 @JsonPropertyOrder(alphabetic = false)
 public record RunRecord(
@@ -32,7 +33,7 @@ public record RunRecord(
         long modules,
         long requests,
         long bytes_read,
-        long retries) {
+        Long retries) {
 
     /** Rows of that status. */
     public long status(String status) {

@@ -62,7 +62,7 @@ final class RunTotals {
                 orZero(sums, 3),
                 orZero(sums, 1),
                 orZero(sums, 2),
-                0);
+                null);
     }
 
     private static long orZero(Row row, int index) {

@@ -13,8 +13,10 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
 import java.nio.file.AccessDeniedException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -35,6 +37,8 @@ import org.apache.hadoop.util.functional.FutureIO;
 
 /** Objects of any Hadoop file system: ranged reads without a HEAD, as the listing told the length already. */
 public final class ObjectStore {
+    private static final String LOCAL = "file:";
+
     /** Enough to recognise any container. */
     private static final int SIGNATURE_BYTES = 512;
 
@@ -96,24 +100,39 @@ public final class ObjectStore {
         if (bytes == 0) {
             return new byte[0];
         }
-        try (FSDataInputStream in = open(object)) {
-            boolean part = bytes < object.size() && isLocal(object);
-            byte[] head = new byte[part ? headerBytes(in, bytes) : bytes];
-            in.readFully(0, head);
-            return head;
+        try {
+            return object.uri().startsWith(LOCAL) ? localHead(object, bytes) : remoteHead(object, bytes);
         } catch (IOException e) {
             throw failure(object.uri(), e);
         }
     }
 
-    private static boolean isLocal(StoredObject object) {
-        return object.uri().startsWith("file:");
+    private byte[] remoteHead(StoredObject object, int bytes) throws IOException {
+        byte[] head = new byte[bytes];
+        try (FSDataInputStream in = open(object)) {
+            in.readFully(0, head);
+        }
+        return head;
     }
 
-    private static int headerBytes(FSDataInputStream in, int most) throws IOException {
-        byte[] first = new byte[Math.min(most, SIGNATURE_BYTES)];
-        in.readFully(0, first);
-        return (int) Math.max(first.length, Math.min(most, SafetensorsReader.headerEnd(first)));
+    private static byte[] localHead(StoredObject object, int bytes) throws IOException {
+        try (FileChannel file =
+                FileChannel.open(java.nio.file.Path.of(object.uri().substring(LOCAL.length())))) {
+            byte[] first = new byte[Math.min(bytes, SIGNATURE_BYTES)];
+            readFully(file, ByteBuffer.wrap(first));
+            long header = bytes < object.size() ? Math.min(bytes, SafetensorsReader.headerEnd(first)) : bytes;
+            byte[] head = Arrays.copyOf(first, (int) Math.max(first.length, header));
+            readFully(file, ByteBuffer.wrap(head, first.length, head.length - first.length));
+            return head;
+        }
+    }
+
+    private static void readFully(FileChannel file, ByteBuffer into) throws IOException {
+        while (into.hasRemaining()) {
+            if (file.read(into) < 0) {
+                throw new EOFException("the file ends at byte " + file.position());
+            }
+        }
     }
 
     /**
@@ -180,7 +199,7 @@ public final class ObjectStore {
     private FSDataInputStream open(StoredObject object) throws IOException {
         Path path = new Path(object.uri());
         FileSystem fileSystem = fileSystem(path);
-        if (isLocal(object)) {
+        if (object.uri().startsWith(LOCAL)) {
             return fileSystem.open(path); // the options below are for stores, and cost more than a local read
         }
         FutureDataInputStreamBuilder open = fileSystem.openFile(path);

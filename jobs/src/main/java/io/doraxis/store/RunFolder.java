@@ -45,7 +45,9 @@ public final class RunFolder {
         FileSystem fileSystem = store.fileSystem(root);
         String id = ID.format(now) + "-" + String.format(Locale.ROOT, "%04x", new SecureRandom().nextInt(1 << 16));
         RunFolder folder = new RunFolder(fileSystem, fileSystem.makeQualified(root), id);
-        fileSystem.mkdirs(folder.runs());
+        if (!fileSystem.mkdirs(folder.runs())) {
+            throw new IOException("cannot write to the output folder " + output);
+        }
         folder.removeUnfinished();
         return folder;
     }

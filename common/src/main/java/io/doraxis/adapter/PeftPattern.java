@@ -14,6 +14,7 @@ import java.util.regex.PatternSyntaxException;
 final class PeftPattern {
     private static final int MAX_STEPS = 200_000;
     private static final int MAX_PATTERN = 10_000;
+    private static final int MAX_GROUPS = 12;
 
     private PeftPattern() {}
 
@@ -21,12 +22,50 @@ final class PeftPattern {
     static OptionalDouble first(Map<String, Double> patterns, String path) {
         for (Map.Entry<String, Double> entry : patterns.entrySet()) {
             String key = entry.getKey();
-            boolean literal = path.equals(key) || path.endsWith("." + key);
-            if (literal || matches("(.*\\.)?(" + key + ")$", path, false).orElse(false)) {
+            boolean found = isPlain(key)
+                    ? endsWith(path, key)
+                    : path.equals(key)
+                            || path.endsWith("." + key)
+                            || matches("(.*\\.)?(" + key + ")$", path, false).orElse(false);
+            if (found) {
                 return OptionalDouble.of(entry.getValue());
             }
         }
         return OptionalDouble.empty();
+    }
+
+    /** Whether the key is a name or path, as most are: then no regular expression is needed, but a dot matches anything. */
+    private static boolean isPlain(String key) {
+        return key.chars().allMatch(c -> c == '.' || c == '_' || c == '-' || Character.isLetterOrDigit(c));
+    }
+
+    private static boolean endsWith(String path, String key) {
+        int start = path.length() - key.length();
+        if (start < 0 || start > 0 && path.charAt(start - 1) != '.') {
+            return false;
+        }
+        for (int i = 0; i < key.length(); i++) {
+            if (key.charAt(i) != '.' && key.charAt(i) != path.charAt(start + i)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** Whether the expression cannot take exponential time: no repeated groups, and few that leave a choice. */
+    private static boolean isTame(String pattern) {
+        int groups = 0;
+        for (int i = 0; i < pattern.length(); i++) {
+            char c = pattern.charAt(i);
+            char next = i + 1 < pattern.length() ? pattern.charAt(i + 1) : ' ';
+            if (c == ')' && (next == '*' || next == '+' || next == '{')) {
+                return false;
+            }
+            if (c == '(') {
+                groups++;
+            }
+        }
+        return groups <= MAX_GROUPS;
     }
 
     /** Python's {@code re.fullmatch}; empty when the expression is broken or costs too much. */
@@ -35,7 +74,7 @@ final class PeftPattern {
     }
 
     private static Optional<Boolean> matches(String pattern, String path, boolean full) {
-        if (pattern.length() > MAX_PATTERN) {
+        if (pattern.length() > MAX_PATTERN || !isTame(pattern)) {
             return Optional.empty();
         }
         try {

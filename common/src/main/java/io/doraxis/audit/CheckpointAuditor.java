@@ -92,7 +92,8 @@ public final class CheckpointAuditor {
             Checkpoint checkpoint, TensorIndex index, PeftConfig config, TensorData data, List<Finding> findings) {
         AdapterIndex adapter = AdapterIndex.of(index, data, config);
         StoredObject first = checkpoint.weights().get(0);
-        CheckpointKind kind = CheckpointKind.of(index, adapter, first.fileName(), config != null);
+        CheckpointKind kind = CheckpointKind.of(
+                index, adapter, first.fileName(), checkpoint.form() == Checkpoint.Form.PEFT_DIRECTORY);
         if (kind != CheckpointKind.ADAPTER) {
             return new Contents(kind, index, config, null);
         }
@@ -207,15 +208,16 @@ public final class CheckpointAuditor {
 
         Optional<PeftConfig> peftConfig(FetchedFile side) {
             if (side.failure() != null) {
-                findings.add(new Finding(
-                        Finding.Code.PEFT_CONFIG,
-                        side.failure().reason() + ": " + side.failure().message()));
+                failed(side.failure().reason(), side.failure().message());
                 return Optional.empty();
             }
             try {
                 return Optional.of(PeftConfig.parse(Arrays.copyOf(side.head(), side.length())));
             } catch (IOException e) {
-                findings.add(new Finding(Finding.Code.PEFT_CONFIG, "not readable: " + firstLine(e.getMessage())));
+                failed(
+                        Reason.INVALID_SIDE_FILE,
+                        "%s: INVALID_SIDE_FILE at byte 0: found %s, expected PEFT's configuration"
+                                .formatted(side.object().uri(), firstLine(e.getMessage())));
                 return Optional.empty();
             }
         }

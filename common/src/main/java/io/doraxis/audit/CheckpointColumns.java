@@ -97,7 +97,9 @@ public final class CheckpointColumns {
                 "has_dora",
                 BOOLEAN,
                 "Whether any module has a magnitude.",
-                a -> a.adapter() != null && a.adapter().verdict().doraModules() > 0);
+                a -> a.contents() == null
+                        ? null
+                        : a.adapter() != null && a.adapter().verdict().doraModules() > 0);
         add(
                 columns,
                 "axis",

@@ -42,7 +42,7 @@ public record Checkpoint(Form form, String uri, List<StoredObject> weights, Stor
     public long totalBytes() {
         long bytes = sideFile == null ? 0 : sideFile.size();
         for (StoredObject file : weights) {
-            bytes += file.size();
+            bytes += Math.max(0, file.size());
         }
         return bytes;
     }

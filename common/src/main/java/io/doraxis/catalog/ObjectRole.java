@@ -45,7 +45,10 @@ public enum ObjectRole {
 
     public static ObjectRole of(StoredObject object) {
         String uri = object.uri();
-        if (uri.contains("/.cache/") || uri.contains("/.git/")) {
+        if (object.isUnlistable()) {
+            return WEIGHTS; // who knows what it holds
+        }
+        if (uri.contains("/.cache/huggingface/download/") || uri.contains("/.git/")) {
             return IGNORED_CACHE;
         }
         if (object.fileName().equals("adapter_config.json")) {

@@ -13,7 +13,6 @@ import io.doraxis.catalog.Checkpoint;
 import io.doraxis.consumer.ConsumerRules;
 import io.doraxis.dora.CheckpointAxis;
 import io.doraxis.fixtures.FakeFile;
-import io.doraxis.tensorfile.Finding;
 import io.doraxis.tensorfile.Reason;
 import java.io.IOException;
 import java.util.List;
@@ -164,24 +163,22 @@ class CheckpointAuditorTest {
     }
 
     @Test
-    void aBrokenConfigurationIsAWarningAndTheAdapterIsReadAllTheSame() {
+    void aBrokenConfigurationLeavesTheCheckpointReadInPart() {
         CheckpointAudit audit = peft(fetched("adapter_config.json", "[]"));
-        assertThat(audit.reading().status()).isEqualTo(Status.OK);
+        assertThat(audit.reading().status()).isEqualTo(Status.PARTIAL);
+        assertThat(audit.reading().reason()).isEqualTo(Reason.INVALID_SIDE_FILE);
+        assertThat(audit.reading().message())
+                .isEqualTo(FOLDER + "adapter_config.json: INVALID_SIDE_FILE at byte 0: found adapter_config.json: not a"
+                        + " JSON object, expected PEFT's configuration");
         assertThat(audit.contents().config()).isNull();
         assertThat(audit.contents().kind()).isEqualTo(CheckpointKind.ADAPTER);
-        assertThat(audit.findings())
-                .containsExactly(
-                        new Finding(Finding.Code.PEFT_CONFIG, "not readable: adapter_config.json: not a JSON object"));
     }
 
     @Test
-    void aConfigurationThatTheStoreRefusesIsAWarning() {
+    void aConfigurationThatTheStoreRefusesLeavesTheCheckpointReadInPart() {
         CheckpointAudit audit = peft(failed("adapter_config.json", Reason.STORE_FORBIDDEN));
-        assertThat(audit.reading().status()).isEqualTo(Status.OK);
-        assertThat(audit.findings())
-                .containsExactly(new Finding(
-                        Finding.Code.PEFT_CONFIG,
-                        "STORE_FORBIDDEN: " + FOLDER + "adapter_config.json: STORE_FORBIDDEN"));
+        assertThat(audit.reading().status()).isEqualTo(Status.PARTIAL);
+        assertThat(audit.reading().reason()).isEqualTo(Reason.STORE_FORBIDDEN);
     }
 
     private CheckpointAudit peft(FetchedFile config) {

@@ -36,7 +36,8 @@ final class ExplainText {
     }
 
     private void line(String format, Object... values) {
-        text.append(format.formatted(values)).append(System.lineSeparator());
+        String line = format.formatted(values).replaceAll("\\p{Cntrl}", "?"); // names come from the file
+        text.append(line).append(System.lineSeparator());
     }
 
     private void unreadable(CheckpointAudit audit) {
@@ -95,7 +96,10 @@ final class ExplainText {
             case INPUT -> "one magnitude per input feature (LyCORIS before 3.2, OneTrainer's default)";
             case OUTPUT -> "one magnitude per output feature (PEFT, LyCORIS from 3.2 on)";
             case MIXED -> "some layers per input, some per output: " + String.join(", ", verdict.contradicting());
-            case AMBIGUOUS -> "the shapes fit both axes; only the base model's values could tell";
+            case AMBIGUOUS ->
+                verdict.ambiguousModules() == 0
+                        ? "no magnitude fits its layer, so nothing votes"
+                        : "the shapes fit both axes; only the base model's values could tell";
             case NONE -> "";
         };
         line("         %s", meaning);

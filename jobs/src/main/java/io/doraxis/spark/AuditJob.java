@@ -90,8 +90,13 @@ public final class AuditJob {
         int listers = context.defaultParallelism() * 4;
         List<Folder> folders = Folder.split(store, options.inputs(), listers);
         Listing listing = Listing.of(spark, folders, listers, shipped);
-        JavaRDD<FolderGrouping> grouped = listing.folders(tasks(listing.count(), context.defaultParallelism()));
+        long objects = listing.count();
+        JavaRDD<FolderGrouping> grouped = listing.folders(tasks(objects, context.defaultParallelism()));
         Listed listed = grouped.map(Listed::of).fold(Listed.NOTHING, Listed::plus);
+        if (listed.objects != objects) {
+            throw new IllegalStateException(
+                    "%d objects were listed and %d accounted for".formatted(objects, listed.objects));
+        }
         progress.reading(listed.checkpoints);
 
         Stamp stamp = new Stamp(ConsumerRules.bundled().version(), toolVersion, started);

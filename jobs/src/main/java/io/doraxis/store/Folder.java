@@ -9,7 +9,9 @@ import java.util.ArrayList;
 import java.util.Deque;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
 import java.util.NoSuchElementException;
+import java.util.TreeMap;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
@@ -22,9 +24,6 @@ import org.apache.hadoop.fs.RemoteIterator;
  * @param recursive whether everything below belongs to it, or its own files only
  */
 public record Folder(String uri, boolean recursive) implements Serializable {
-    /** Size of what stands for a folder that could not be listed: its row tells why. */
-    static final long UNLISTABLE = -1;
-
     /**
      * Splits roots into folders for the executors, level by level, until there are enough of them. A root may be a
      * single file.
@@ -34,19 +33,19 @@ public record Folder(String uri, boolean recursive) implements Serializable {
     public static List<Folder> split(ObjectStore store, List<String> roots, int wanted) throws IOException {
         List<Folder> flat = new ArrayList<>();
         List<Path> deep = new ArrayList<>();
-        for (String root : roots) {
-            FileStatus status = store.status(root);
+        for (FileStatus status : withoutNested(store, roots)) {
             if (status.isDirectory()) {
                 deep.add(status.getPath());
             } else {
                 flat.add(new Folder(status.getPath().toString(), false));
             }
         }
+        List<Path> rootFolders = deep;
         while (deep.size() < wanted) {
             List<Path> below = new ArrayList<>();
             for (Path folder : deep) {
                 flat.add(new Folder(folder.toString(), false));
-                below.addAll(subfolders(store.fileSystem(folder), folder));
+                below.addAll(subfolders(store, folder, deep == rootFolders));
             }
             deep = below;
             if (below.isEmpty()) {
@@ -57,9 +56,36 @@ public record Folder(String uri, boolean recursive) implements Serializable {
         return flat;
     }
 
-    private static List<Path> subfolders(FileSystem fileSystem, Path folder) throws IOException {
+    /** A root that is given twice, or lies below another, would be listed twice. */
+    private static List<FileStatus> withoutNested(ObjectStore store, List<String> roots) throws IOException {
+        Map<String, FileStatus> byPath = new TreeMap<>();
+        for (String root : roots) {
+            FileStatus status = store.status(root);
+            byPath.put(status.getPath() + "/", status);
+        }
+        List<FileStatus> kept = new ArrayList<>();
+        String above = null;
+        for (Map.Entry<String, FileStatus> entry : byPath.entrySet()) {
+            if (above == null || !entry.getKey().startsWith(above)) {
+                above = entry.getKey();
+                kept.add(entry.getValue());
+            }
+        }
+        return kept;
+    }
+
+    private static List<Path> subfolders(ObjectStore store, Path folder, boolean root) throws IOException {
         List<Path> folders = new ArrayList<>();
-        RemoteIterator<FileStatus> entries = fileSystem.listStatusIterator(folder);
+        FileSystem fileSystem = store.fileSystem(folder);
+        RemoteIterator<FileStatus> entries;
+        try {
+            entries = fileSystem.listStatusIterator(folder);
+        } catch (IOException e) {
+            if (root) {
+                throw e;
+            }
+            return folders; // its own listing meets the same, and makes a row of it
+        }
         while (entries.hasNext()) {
             FileStatus entry = entries.next();
             if (entry.isDirectory() && !isCycle(fileSystem, entry.getPath())) {
@@ -140,7 +166,7 @@ public record Folder(String uri, boolean recursive) implements Serializable {
                     }
                 }
             } catch (IOException e) {
-                objects.add(new StoredObject(folder.toString(), UNLISTABLE, null, 0));
+                objects.add(StoredObject.unlistable(folder.toString()));
             }
         }
 

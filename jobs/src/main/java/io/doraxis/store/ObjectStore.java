@@ -97,6 +97,10 @@ public final class ObjectStore {
      * @throws StoreException if the store refuses or fails
      */
     public byte[] head(StoredObject object, int bytes) throws StoreException {
+        if (object.isUnlistable()) {
+            throw new StoreException(
+                    Reason.STORE_FAILED, object.uri() + ": STORE_FAILED: the folder could not be listed", null);
+        }
         if (bytes == 0) {
             return new byte[0];
         }

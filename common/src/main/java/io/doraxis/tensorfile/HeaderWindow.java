@@ -3,7 +3,6 @@ package io.doraxis.tensorfile;
 import java.io.Closeable;
 import java.io.IOException;
 import java.io.InputStream;
-import java.util.Arrays;
 
 /**
  * The part of a header that is in memory. Most headers are there as a whole; a longer one is streamed behind the bytes
@@ -71,10 +70,6 @@ final class HeaderWindow implements Closeable {
         limit = kept + read;
         origin += keepFrom;
         return keepFrom;
-    }
-
-    byte[] copy(int from, int to) {
-        return Arrays.copyOfRange(bytes, from, to);
     }
 
     @Override

@@ -30,31 +30,18 @@ public record AdapterIndex(
      */
     public static AdapterIndex of(TensorIndex index, TensorData data, PeftConfig config) {
         MetadataClaims claims = MetadataClaims.of(index.metadata(), config);
-        Map<String, ModuleTensors> byName =
-                new LinkedHashMap<>(1 + index.tensors().size() / 2);
+        Grouping grouping = new Grouping(index.tensors().size());
         List<String> names = new ArrayList<>();
         int unrecognised = 0;
-        String lastName = null;
-        ModuleTensors last = null;
         for (TensorInfo tensor : index.tensors()) {
-            TensorName.Suffix suffix = last == null ? null : TensorName.within(tensor.name(), lastName);
-            if (suffix != null) {
-                last.put(suffix, tensor);
-                continue;
-            }
-            TensorName name = TensorName.parse(tensor.name());
-            if (name == null) {
+            if (!grouping.add(tensor)) {
                 unrecognised++;
                 keep(names, tensor.name());
-                continue;
             }
-            lastName = name.module();
-            last = byName.computeIfAbsent(lastName, key -> new ModuleTensors());
-            last.put(new TensorName.Suffix(name.role(), name.spelling()), tensor);
         }
         ModuleReader reader = new ModuleReader(data, claims, config);
-        List<AdapterModule> modules = new ArrayList<>(byName.size());
-        for (Map.Entry<String, ModuleTensors> entry : byName.entrySet()) {
+        List<AdapterModule> modules = new ArrayList<>(grouping.byName.size());
+        for (Map.Entry<String, ModuleTensors> entry : grouping.byName.entrySet()) {
             AdapterModule module = reader.read(entry.getKey(), entry.getValue());
             if (module.isComplete() || module.hasDora() || hasFactor(entry.getValue())) {
                 modules.add(module);
@@ -64,6 +51,51 @@ public record AdapterIndex(
             }
         }
         return new AdapterIndex(List.copyOf(modules), unrecognised, List.copyOf(names), claims);
+    }
+
+    /**
+     * Tensors gathered by their module. Those of a module follow each other, and so do modules with the same suffixes in
+     * the same order: the suffix that came next the last time is tried first.
+     */
+    private static final class Grouping {
+        final Map<String, ModuleTensors> byName;
+        private final TensorName.Suffix[] next = new TensorName.Suffix[Role.values().length];
+        private TensorName.Suffix last;
+        private String module;
+        private ModuleTensors tensors;
+
+        Grouping(int tensors) {
+            byName = new LinkedHashMap<>(1 + tensors / 2);
+        }
+
+        /** False for a tensor that belongs to no module. */
+        boolean add(TensorInfo tensor) {
+            String name = tensor.name();
+            TensorName.Suffix suffix = last == null ? null : next[last.role().ordinal()];
+            if (suffix != null && suffix.decides(name)) {
+                enter(name.substring(0, name.length() - suffix.text().length()));
+            } else {
+                TensorName parsed = TensorName.parse(name);
+                if (parsed == null) {
+                    return false;
+                }
+                suffix = parsed.suffix();
+                if (last != null) {
+                    next[last.role().ordinal()] = suffix;
+                }
+                enter(parsed.module());
+            }
+            tensors.put(suffix, tensor);
+            last = suffix;
+            return true;
+        }
+
+        private void enter(String name) {
+            if (!name.equals(module)) {
+                module = name;
+                tensors = byName.computeIfAbsent(name, key -> new ModuleTensors());
+            }
+        }
     }
 
     private static void keep(List<String> names, String name) {

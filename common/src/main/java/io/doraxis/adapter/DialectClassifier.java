@@ -66,7 +66,7 @@ public final class DialectClassifier {
         if (name.indexOf('.') < 0) {
             return flattened(name);
         }
-        return COMFYUI_PREFIXES.stream().anyMatch(name::startsWith) ? Dialect.COMFYUI : dotted(module);
+        return startsWithAny(name, COMFYUI_PREFIXES) ? Dialect.COMFYUI : dotted(module);
     }
 
     private static Dialect flattened(String name) {
@@ -82,6 +82,15 @@ public final class DialectClassifier {
     }
 
     private static boolean isBflControl(AdapterModule module) {
-        return module.tensors().has(Role.UP_BIAS) && BFL_PREFIXES.stream().anyMatch(module.name()::startsWith);
+        return module.tensors().has(Role.UP_BIAS) && startsWithAny(module.name(), BFL_PREFIXES);
+    }
+
+    private static boolean startsWithAny(String name, List<String> prefixes) {
+        for (String prefix : prefixes) {
+            if (name.startsWith(prefix)) {
+                return true;
+            }
+        }
+        return false;
     }
 }

@@ -123,20 +123,41 @@ public record MetadataClaims(Map<String, String> values) {
                 : Optional.empty();
     }
 
+    /** The scale that the metadata states, for a file whose alpha tensors were not read. */
+    ClaimedScale scale() {
+        return values.containsKey(ARGS + "rs_lora")
+                ? ClaimedScale.NONE // the stored alpha then holds a factor that these texts do not
+                : new ClaimedScale(
+                        number("ss_network_dim"),
+                        number("ss_network_alpha"),
+                        values.containsKey(ARGS + "conv_dim"),
+                        number(ARGS + "conv_dim"),
+                        number(ARGS + "conv_alpha"));
+    }
+
     /**
-     * The scale that sd-scripts' metadata states, for a file whose alpha tensors were not read: {@code
-     * ss_network_alpha} where the rank is {@code ss_network_dim}, {@code conv_alpha} where it is {@code conv_dim}.
+     * What sd-scripts' metadata says of ranks and alphas: {@code ss_network_alpha} where the rank is {@code
+     * ss_network_dim}, and of convolutions {@code conv_alpha} where it is {@code conv_dim}.
      */
-    Scaling scaling(int rank, boolean convolution) {
-        if (values.containsKey(ARGS + "rs_lora")) {
-            return Scaling.NONE; // the stored alpha then holds a factor that these texts do not
+    record ClaimedScale(
+            OptionalDouble rank,
+            OptionalDouble alpha,
+            boolean ofConvolutions,
+            OptionalDouble convolutionRank,
+            OptionalDouble convolutionAlpha) {
+        static final ClaimedScale NONE = new ClaimedScale(
+                OptionalDouble.empty(), OptionalDouble.empty(), false, OptionalDouble.empty(), OptionalDouble.empty());
+
+        Scaling of(int moduleRank, boolean convolution) {
+            return convolution && ofConvolutions
+                    ? scaling(convolutionRank, convolutionAlpha, moduleRank, "alpha from " + ARGS + "conv_alpha")
+                    : scaling(rank, alpha, moduleRank, "alpha from ss_network_alpha");
         }
-        String dim = convolution && values.containsKey(ARGS + "conv_dim") ? ARGS + "conv_dim" : "ss_network_dim";
-        String alpha = dim.equals("ss_network_dim") ? "ss_network_alpha" : ARGS + "conv_alpha";
-        OptionalDouble claimedRank = number(dim);
-        OptionalDouble claimedAlpha = number(alpha);
-        return claimedRank.isPresent() && claimedAlpha.isPresent() && claimedRank.getAsDouble() == rank
-                ? Scaling.ofAlpha(claimedAlpha.getAsDouble(), rank, "alpha from " + alpha)
-                : Scaling.NONE;
+
+        private static Scaling scaling(OptionalDouble rank, OptionalDouble alpha, int moduleRank, String note) {
+            return rank.isPresent() && alpha.isPresent() && rank.getAsDouble() == moduleRank
+                    ? Scaling.ofAlpha(alpha.getAsDouble(), moduleRank, note)
+                    : Scaling.NONE;
+        }
     }
 }

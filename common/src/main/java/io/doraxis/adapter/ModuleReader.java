@@ -5,7 +5,6 @@ import static io.doraxis.adapter.Role.*;
 import io.doraxis.tensorfile.Shape;
 import io.doraxis.tensorfile.TensorData;
 import io.doraxis.tensorfile.TensorInfo;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalDouble;
 
@@ -15,15 +14,16 @@ import java.util.OptionalDouble;
  */
 final class ModuleReader {
     private static final Shape NO_KERNEL = Shape.of();
+    private static final Scaling ALPHA_NOT_READ = new Scaling(null, null, "alpha not read");
 
     private final TensorData data;
-    private final MetadataClaims claims;
+    private final MetadataClaims.ClaimedScale claimed;
     private final PeftConfig config;
 
     /** @param config null without an adapter_config.json */
     ModuleReader(TensorData data, MetadataClaims claims, PeftConfig config) {
         this.data = data;
-        this.claims = claims;
+        this.claimed = claims.scale();
         this.config = config;
     }
 
@@ -48,10 +48,7 @@ final class ModuleReader {
             rank = config.rankOf(path(name));
         }
         Scaling scaling = scaling(name, tensors, layer, bothFull);
-        List<String> notes = new ArrayList<>(1);
-        if (!scaling.note().isEmpty()) {
-            notes.add(scaling.note());
-        }
+        List<String> notes = scaling.note().isEmpty() ? List.of() : List.of(scaling.note());
         return new AdapterModule(
                 name,
                 layer.algorithm,
@@ -256,8 +253,8 @@ final class ModuleReader {
             return Scaling.ofAlpha(alpha.getAsDouble(), layer.rank, "");
         }
         if (t.has(ALPHA)) {
-            Scaling claimed = claims.scaling(layer.rank, layer.kernel.rank() > 0 && layer.kernel.elements() > 1);
-            return claimed.scale() != null ? claimed : new Scaling(null, null, "alpha not read");
+            Scaling scaling = claimed.of(layer.rank, layer.kernel.rank() > 0 && layer.kernel.elements() > 1);
+            return scaling.scale() != null ? scaling : ALPHA_NOT_READ;
         }
         return new Scaling(null, 1.0, "no alpha: scale 1");
     }

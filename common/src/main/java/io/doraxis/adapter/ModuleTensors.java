@@ -2,28 +2,42 @@ package io.doraxis.adapter;
 
 import io.doraxis.tensorfile.Shape;
 import io.doraxis.tensorfile.TensorInfo;
+import java.util.Arrays;
 
 /** The tensors of one module by their role. */
 public final class ModuleTensors {
-    private final TensorInfo[] byRole = new TensorInfo[Role.values().length];
+    /** A bit for each role that is there. */
+    private long roles;
+
+    /** The tensors in the order of their roles, as many as {@code roles} has bits. */
+    private TensorInfo[] tensors = new TensorInfo[4];
+
     private TensorName.Spelling spelling = TensorName.Spelling.PLAIN;
-    private int count;
 
     void put(TensorName.Suffix suffix, TensorInfo tensor) {
-        int role = suffix.role().ordinal();
-        if (byRole[role] == null) {
-            count++;
+        Role role = suffix.role();
+        int place = place(role);
+        if (!has(role)) {
+            int count = count();
+            TensorInfo[] wider = count < tensors.length ? tensors : Arrays.copyOf(tensors, 2 * count);
+            System.arraycopy(tensors, place, wider, place + 1, count - place);
+            tensors = wider;
+            roles |= role.bit();
         }
-        byRole[role] = tensor;
-        boolean factor = suffix.role() == Role.DOWN || suffix.role() == Role.UP;
+        tensors[place] = tensor;
+        boolean factor = role == Role.DOWN || role == Role.UP;
         if (factor || spelling == TensorName.Spelling.PLAIN) {
             spelling = suffix.spelling();
         }
     }
 
+    private int place(Role role) {
+        return Long.bitCount(roles & role.bit() - 1);
+    }
+
     /** The tensor of that role; null when the module has none. */
     public TensorInfo get(Role role) {
-        return byRole[role.ordinal()];
+        return has(role) ? tensors[place(role)] : null;
     }
 
     /** The shape of the tensor of that role, which the module must have. */
@@ -32,11 +46,11 @@ public final class ModuleTensors {
     }
 
     public boolean has(Role role) {
-        return get(role) != null;
+        return (roles & role.bit()) != 0;
     }
 
-    public boolean hasAll(Role... roles) {
-        for (Role role : roles) {
+    public boolean hasAll(Role... wanted) {
+        for (Role role : wanted) {
             if (!has(role)) {
                 return false;
             }
@@ -44,8 +58,8 @@ public final class ModuleTensors {
         return true;
     }
 
-    public boolean hasAny(Role... roles) {
-        for (Role role : roles) {
+    public boolean hasAny(Role... wanted) {
+        for (Role role : wanted) {
             if (has(role)) {
                 return true;
             }
@@ -54,7 +68,7 @@ public final class ModuleTensors {
     }
 
     public int count() {
-        return count;
+        return Long.bitCount(roles);
     }
 
     /** Whether the factors are called lora_A and lora_B. */

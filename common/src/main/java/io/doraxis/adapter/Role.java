@@ -57,5 +57,10 @@ public enum Role {
     TLORA_LAMBDA,
     SCALAR,
     /** A bias that PEFT stores beside its factors. */
-    BASE_BIAS
+    BASE_BIAS;
+
+    /** This role in a set of them; there are fewer than 64. */
+    long bit() {
+        return 1L << ordinal();
+    }
 }

@@ -3,8 +3,8 @@ package io.doraxis.adapter;
 import java.util.HashMap;
 import java.util.Map;
 
-/** A tensor's name taken apart: the module it belongs to, and its role there. */
-record TensorName(String module, Role role, Spelling spelling) {
+/** A tensor's name taken apart: the module it belongs to, and what the end of the name says of its role there. */
+record TensorName(String module, Suffix suffix) {
     /** Which family of suffixes a name uses. */
     enum Spelling {
         /** lora_down and lora_up, hada_*, lokr_*: LyCORIS and sd-scripts. */
@@ -18,14 +18,27 @@ record TensorName(String module, Role role, Spelling spelling) {
         PLAIN
     }
 
-    /** What a name's end says, without its module. */
-    record Suffix(Role role, Spelling spelling) {}
+    /**
+     * What a name's end says.
+     *
+     * @param text with its first dot, as in {@code .lora_down.weight}; null where this end alone does not decide, as a
+     *     plain {@code .weight} may have more before it
+     */
+    record Suffix(String text, Role role, Spelling spelling) {
+        /** Whether that name certainly has this suffix; if not, only {@link #parse} knows. */
+        boolean decides(String name) {
+            return text != null && name.endsWith(text);
+        }
+    }
 
     /** Suffixes of one part: {@code module.SUFFIX}. */
     private static final Map<String, Suffix> ONE_PART = new HashMap<>();
 
     /** Suffixes before {@code .weight}: {@code module.SUFFIX.weight}. */
     private static final Map<String, Suffix> BEFORE_WEIGHT = new HashMap<>();
+
+    private static final Suffix UP_BIAS = new Suffix(".lora_B.bias", Role.UP_BIAS, Spelling.PEFT);
+    private static final Suffix BASE_BIAS = new Suffix(".base_layer.bias", Role.BASE_BIAS, Spelling.PEFT);
 
     static {
         lycoris(ONE_PART, "alpha", Role.ALPHA);
@@ -60,8 +73,8 @@ record TensorName(String module, Role role, Spelling spelling) {
         peft(ONE_PART, "ia3_l", Role.IA3_VECTOR);
         peft(ONE_PART, "boft_R", Role.PEFT_BOFT_R);
         peft(ONE_PART, "boft_s", Role.PEFT_BOFT_S);
-        ONE_PART.put("weight", new Suffix(Role.WEIGHT, Spelling.PLAIN));
-        ONE_PART.put("bias", new Suffix(Role.BIAS, Spelling.PLAIN));
+        ONE_PART.put("weight", new Suffix(null, Role.WEIGHT, Spelling.PLAIN));
+        ONE_PART.put("bias", new Suffix(null, Role.BIAS, Spelling.PLAIN));
 
         lycoris(BEFORE_WEIGHT, "lora_down", Role.DOWN);
         lycoris(BEFORE_WEIGHT, "lora_up", Role.UP);
@@ -80,29 +93,17 @@ record TensorName(String module, Role role, Spelling spelling) {
         peft(BEFORE_WEIGHT, "oft_R", Role.PEFT_OFT_R);
     }
 
-    private static final Map<String, Suffix> WHOLE = new HashMap<>(ONE_PART);
-
-    static {
-        BEFORE_WEIGHT.forEach((part, suffix) -> WHOLE.put(part + ".weight", suffix));
-    }
-
-    /**
-     * The suffix of a name that is known to start with that module's, which is so for most: the tensors of a module
-     * follow each other. Null when it is another module's, or of a rarer form that {@link #parse} knows.
-     */
-    static Suffix within(String name, String module) {
-        int dot = module.length();
-        return name.length() > dot && name.charAt(dot) == '.' && name.startsWith(module)
-                ? WHOLE.get(name.substring(dot + 1))
-                : null;
-    }
-
     private static void lycoris(Map<String, Suffix> table, String suffix, Role role) {
-        table.put(suffix, new Suffix(role, Spelling.LYCORIS));
+        put(table, suffix, role, Spelling.LYCORIS);
     }
 
     private static void peft(Map<String, Suffix> table, String suffix, Role role) {
-        table.put(suffix, new Suffix(role, Spelling.PEFT));
+        put(table, suffix, role, Spelling.PEFT);
+    }
+
+    private static void put(Map<String, Suffix> table, String suffix, Role role, Spelling spelling) {
+        String text = "." + suffix + (table == BEFORE_WEIGHT ? ".weight" : "");
+        table.put(suffix, new Suffix(text, role, spelling));
     }
 
     /** Takes a name apart; null when it has no part that any dialect knows. */
@@ -119,16 +120,14 @@ record TensorName(String module, Role role, Spelling spelling) {
             }
         } else if (last.equals("bias")) {
             if (name.regionMatches(dot - 7, ".lora_B", 0, 7)) {
-                return new TensorName(name.substring(0, dot - 7), Role.UP_BIAS, Spelling.PEFT);
+                return new TensorName(name.substring(0, dot - 7), UP_BIAS);
             }
             if (name.regionMatches(dot - 11, ".base_layer", 0, 11)) {
-                return new TensorName(name.substring(0, dot - 11), Role.BASE_BIAS, Spelling.PEFT);
+                return new TensorName(name.substring(0, dot - 11), BASE_BIAS);
             }
         }
         Suffix suffix = ONE_PART.get(last);
-        return suffix != null
-                ? new TensorName(name.substring(0, dot), suffix.role, suffix.spelling)
-                : withAdapterName(name, dot, ONE_PART);
+        return suffix != null ? new TensorName(name.substring(0, dot), suffix) : withAdapterName(name, dot, ONE_PART);
     }
 
     private static TensorName beforeWeight(String name, int dot) {
@@ -139,7 +138,7 @@ record TensorName(String module, Role role, Spelling spelling) {
         String part = name.substring(second + 1, dot);
         Suffix suffix = BEFORE_WEIGHT.get(part);
         if (suffix != null) {
-            return new TensorName(name.substring(0, second), suffix.role, suffix.spelling);
+            return new TensorName(name.substring(0, second), suffix);
         }
         if (part.equals("down") || part.equals("up")) {
             return legacy(name, second, part.equals("down") ? Role.DOWN : Role.UP);
@@ -155,7 +154,7 @@ record TensorName(String module, Role role, Spelling spelling) {
         }
         Suffix suffix = table.get(name.substring(second + 1, adapterDot));
         return suffix != null && suffix.spelling == Spelling.PEFT
-                ? new TensorName(name.substring(0, second), suffix.role, suffix.spelling)
+                ? new TensorName(name.substring(0, second), suffix)
                 : null;
     }
 
@@ -171,11 +170,12 @@ record TensorName(String module, Role role, Spelling spelling) {
     private static TensorName legacy(String name, int dot, Role role) {
         for (String part : new String[] {"_lora", ".lora", ".lora_linear_layer"}) {
             if (name.regionMatches(dot - part.length(), part, 0, part.length())) {
-                return new TensorName(name.substring(0, dot - part.length()), role, Spelling.DIFFUSERS_LEGACY);
+                return new TensorName(
+                        name.substring(0, dot - part.length()), new Suffix(null, role, Spelling.DIFFUSERS_LEGACY));
             }
         }
         if (name.regionMatches(dot - 6, "_lora1", 0, 6) || name.regionMatches(dot - 6, "_lora2", 0, 6)) {
-            return new TensorName(name.substring(0, dot), role, Spelling.XLABS);
+            return new TensorName(name.substring(0, dot), new Suffix(null, role, Spelling.XLABS));
         }
         return null;
     }
@@ -188,6 +188,8 @@ record TensorName(String module, Role role, Spelling spelling) {
         }
         String last = name.substring(colon + 1);
         Role role = last.equals("up") ? Role.UP : last.equals("down") ? Role.DOWN : null;
-        return role == null ? null : new TensorName(name.substring(0, colon), role, Spelling.CLONEOFSIMO);
+        return role == null
+                ? null
+                : new TensorName(name.substring(0, colon), new Suffix(null, role, Spelling.CLONEOFSIMO));
     }
 }

@@ -34,30 +34,33 @@ final class ModuleFacts {
     }
 
     private static long names(String name) {
-        boolean dotted = name.indexOf('.') >= 0;
-        return Fact.LYCORIS_PREFIX.when(!dotted && name.startsWith("lycoris_"))
-                | Fact.KOHYA_PREFIX.when(!dotted && (name.startsWith("lora_unet_") || name.startsWith("lora_te")))
+        boolean lycoris = name.startsWith("lycoris_");
+        boolean kohya = name.startsWith("lora_unet_") || name.startsWith("lora_te");
+        boolean flattened = (lycoris || kohya) && name.indexOf('.') < 0;
+        return Fact.LYCORIS_PREFIX.when(lycoris && flattened)
+                | Fact.KOHYA_PREFIX.when(kohya && flattened)
                 | Fact.PEFT_PREFIX.when(name.startsWith(AdapterIndex.PEFT_PREFIX))
                 | Fact.COMFYUI_PREFIX.when(name.startsWith("diffusion_model.") || name.startsWith("text_encoders."))
-                | Fact.DIFFUSERS_PREFIX.when(isComponent(name, dotted));
+                | Fact.DIFFUSERS_PREFIX.when(isComponent(name));
     }
 
-    private static boolean isComponent(String name, boolean dotted) {
-        return dotted
-                && (name.startsWith("unet.")
-                        || name.startsWith("transformer.")
-                        || name.startsWith("text_encoder.")
-                        || name.startsWith("text_encoder_2.")
-                        || name.startsWith("text_encoder_3."));
+    private static boolean isComponent(String name) {
+        return name.startsWith("unet.")
+                || name.startsWith("transformer.")
+                || name.startsWith("text_encoder.")
+                || name.startsWith("text_encoder_2.")
+                || name.startsWith("text_encoder_3.");
     }
 
     private static long keys(ModuleTensors t) {
-        boolean downUp = endsWith(t, Role.UP, ".lora_up.weight") && endsWith(t, Role.DOWN, ".lora_down.weight");
-        boolean detected = endsWith(t, Role.UP, ".lora_up.weight")
+        boolean up = endsWith(t, Role.UP, ".lora_up.weight");
+        boolean downUp = up && endsWith(t, Role.DOWN, ".lora_down.weight");
+        boolean ab = !up && endsWith(t, Role.UP, ".lora_B.weight") && endsWith(t, Role.DOWN, ".lora_A.weight");
+        boolean detected = up
                 || t.hasAny(Role.HADA_W1_A, Role.IA3_ON_INPUT, Role.LOKR_W1, Role.LOKR_W1_A, Role.DIFF)
                 || t.hasAny(Role.W_NORM, Role.OFT_BLOCKS, Role.GLORA_A1, Role.TLORA_LAMBDA);
         return Fact.LORA_DOWN_UP.when(downUp)
-                | Fact.LORA_A_B.when(endsWith(t, Role.UP, ".lora_B.weight") && endsWith(t, Role.DOWN, ".lora_A.weight"))
+                | Fact.LORA_A_B.when(ab)
                 | Fact.LYCORIS_KEYED.when(detected)
                 | Fact.TUCKER.when(t.hasAny(Role.MID, Role.HADA_T1, Role.LOKR_T2))
                 | Fact.UP_BIAS.when(t.has(Role.UP_BIAS))

@@ -230,15 +230,7 @@ public final class AxisClassifier {
             if (bytes.isEmpty()) {
                 return false;
             }
-            int elements = (int) magnitude.shape().elements();
-            for (int i = 0; i < elements; i++) {
-                if (ElementValue.read(magnitude.tensor().dtype(), bytes.get(), i)
-                                .orElse(0)
-                        < 0) {
-                    return true;
-                }
-            }
-            return false;
+            return ElementValue.hasNegative(magnitude.tensor().dtype(), bytes.get());
         }
     }
 }

@@ -28,6 +28,24 @@ public final class ElementValue {
         };
     }
 
+    /**
+     * Whether any element is below zero; NaN and negative zero are not.
+     *
+     * @param data little-endian bytes of the tensor, all of them
+     */
+    public static boolean hasNegative(Dtype dtype, ByteBuffer data) {
+        int width = dtype.bits() / 8;
+        if (dtype == Dtype.BOOL || width == 0) {
+            return false;
+        }
+        for (int last = width - 1; last < data.limit(); last += width) {
+            if (data.get(last) < 0 && read(dtype, data, last / width).orElse(0) < 0) { // the sign is in the last byte
+                return true;
+            }
+        }
+        return false;
+    }
+
     /** IEEE 754 binary16 to binary32: exact for every bit pattern. */
     static float halfToFloat(short half) {
         int sign = (half & 0x8000) << 16;

@@ -13,7 +13,6 @@ import static io.doraxis.tensorfile.Reason.WRONG_TYPE;
 
 import java.io.IOException;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -23,6 +22,9 @@ final class HeaderParser {
     private static final String METADATA = "__metadata__";
     private static final int MAX_FINDINGS = 20;
 
+    /** About what a name and its entry take. */
+    private static final int USUAL_ENTRY_BYTES = 128;
+
     private static final int DTYPE = 1;
     private static final int SHAPE = 2;
     private static final int OFFSETS = 4;
@@ -31,7 +33,7 @@ final class HeaderParser {
     private final long dataStart;
 
     private final List<TensorInfo> tensors = new ArrayList<>();
-    private final Map<String, Integer> positions = new HashMap<>(1 << 12);
+    private final NameTable names;
     private boolean replaced;
     private final Map<String, String> metadata = new LinkedHashMap<>();
     private final List<Finding> findings = new ArrayList<>();
@@ -47,6 +49,7 @@ final class HeaderParser {
 
     HeaderParser(HeaderWindow window, long dataStart) {
         this.json = new JsonCursor(window);
+        this.names = new NameTable(window.inHand() / USUAL_ENTRY_BYTES);
         this.dataStart = dataStart;
     }
 
@@ -76,6 +79,7 @@ final class HeaderParser {
             long at = json.position();
             String name = json.key();
             boolean escaped = json.textWasEscaped();
+            long hash = json.textHash();
             json.colon();
             if (name.equals(METADATA)) {
                 if (metadataSeen) {
@@ -86,7 +90,7 @@ final class HeaderParser {
                 readMetadata();
             } else {
                 readEntry(at);
-                add(name, escaped);
+                add(name, hash, escaped);
             }
             more = json.another('}');
         }
@@ -100,10 +104,10 @@ final class HeaderParser {
         }
     }
 
-    private void add(String name, boolean escaped) {
+    private void add(String name, long hash, boolean escaped) {
         TensorInfo tensor = new TensorInfo(name, dtype, Shape.copyOf(dims, rank), dataStart + begin, dataStart + end);
-        Integer earlier = positions.put(name, tensors.size());
-        if (earlier != null) {
+        int earlier = names.put(hash, name, tensors.size(), tensors);
+        if (earlier >= 0) {
             tensors.set(earlier, null);
             replaced = true;
             note(DUPLICATE_TENSOR_NAME, "'" + SafetensorsReader.clip(name) + "': the last entry counts");

@@ -39,6 +39,11 @@ final class HeaderWindow implements Closeable {
         return start;
     }
 
+    /** How much of the header came with the first bytes. */
+    int inHand() {
+        return limit - start;
+    }
+
     /** Position in the file of a position in the window. */
     long absolute(int position) {
         return origin + position;

@@ -170,6 +170,15 @@ final class JsonCursor {
                 textAscii ? StandardCharsets.ISO_8859_1 : StandardCharsets.UTF_8);
     }
 
+    /** A hash of the text as {@link NameTable} wants it. */
+    long textHash() {
+        if (textEscaped) {
+            byte[] unescaped = text().getBytes(StandardCharsets.UTF_8);
+            return NameTable.hash(unescaped, 0, unescaped.length);
+        }
+        return NameTable.hash(bytes, textStart, textEnd);
+    }
+
     /** An integer from 0 to 2^64-1, as its 64 bits. */
     long unsignedLong() throws MalformedTensorFileException, IOException {
         int b = peekToken();

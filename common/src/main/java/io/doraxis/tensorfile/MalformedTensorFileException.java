@@ -16,7 +16,8 @@ public final class MalformedTensorFileException extends Exception {
      * @param expected what the format demands there
      */
     public MalformedTensorFileException(Reason reason, long offset, String found, String expected) {
-        super("%s at byte %d: found %s, expected %s".formatted(reason, offset, found, expected));
+        // Without a stack trace: it tells of a file, thousands of times in an audit, and not of the program.
+        super("%s at byte %d: found %s, expected %s".formatted(reason, offset, found, expected), null, false, false);
         this.reason = reason;
         this.offset = offset;
     }

@@ -1,5 +1,8 @@
 package io.doraxis.tensorfile;
 
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
@@ -8,6 +11,9 @@ import java.util.Arrays;
  * {"dtype":"F16","shape":[4,320],"data_offsets":[0,2560]}}. Anything else, right or wrong, is left to the general parser.
  */
 final class UsualEntry {
+    private static final VarHandle EIGHT_BYTES =
+            MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+    private static final long ONES = 0x0101010101010101L;
     private static final byte[] BEFORE_DTYPE = ascii("{\"dtype\":\"");
     private static final byte[] BEFORE_SHAPE = ascii("\",\"shape\":[");
     private static final byte[] BEFORE_OFFSETS = ascii("],\"data_offsets\":[");
@@ -98,14 +104,30 @@ final class UsualEntry {
 
     /** Digits without a leading zero, up to a number well within 63 bits. */
     private long number() {
-        int start = p;
-        long value = 0;
-        while (p < limit && in[p] >= '0' && in[p] <= '9' && value < LARGEST) {
-            value = value * 10 + (in[p++] - '0');
+        if (p + 8 > limit) {
+            return NOT_USUAL;
         }
-        int digits = p - start;
-        boolean usual = digits == 1 || digits > 1 && in[start] != '0';
-        return usual && value < LARGEST ? value : NOT_USUAL;
+        long eight = (long) EIGHT_BYTES.get(in, p) ^ ONES * '0';
+        long others = (eight + ONES * (0x80 - 10) | eight) & ONES * 0x80; // a carry marks bytes above a marked one only
+        int digits = Long.numberOfTrailingZeros(others) >>> 3;
+        if (digits == 0 || digits > 1 && in[p] == '0') {
+            return NOT_USUAL;
+        }
+        p += digits;
+        long value = decimal(eight << 64 - 8 * digits);
+        if (digits == 8) {
+            while (p < limit && in[p] >= '0' && in[p] <= '9' && value < LARGEST) {
+                value = value * 10 + (in[p++] - '0');
+            }
+        }
+        return value < LARGEST ? value : NOT_USUAL;
+    }
+
+    /** Eight decimal digits, the first of them in the lowest byte: neighbours are joined to pairs, and pairs again. */
+    private static long decimal(long digits) {
+        long pairs = digits * 10 + (digits >>> 8) & 0x00ff00ff_00ff00ffL;
+        long fours = pairs * 100 + (pairs >>> 16) & 0x0000ffff_0000ffffL;
+        return fours * 10_000 + (fours >>> 32) & 0xffffffffL;
     }
 
     private static byte[] ascii(String text) {

@@ -23,6 +23,16 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Every spelling that is known to exist. */
 class TensorNameTest {
+    private record Parsed(String module, Role role, TensorName.Spelling spelling) {}
+
+    private static Parsed parse(String name) {
+        TensorName parsed = TensorName.parse(name);
+        return parsed == null
+                ? null
+                : new Parsed(
+                        parsed.module(), parsed.suffix().role(), parsed.suffix().spelling());
+    }
+
     static List<Arguments> lycoris() {
         return List.of(
                 Arguments.of("lora_down.weight", Role.DOWN),
@@ -90,49 +100,47 @@ class TensorNameTest {
     @ParameterizedTest
     @MethodSource("lycoris")
     void lycorisAndSdScripts(String suffix, Role role) {
-        assertThat(TensorName.parse("lora_unet_mid_attn." + suffix))
-                .isEqualTo(new TensorName("lora_unet_mid_attn", role, LYCORIS));
-        assertThat(TensorName.parse("diffusion_model.blocks.0.attn." + suffix))
-                .isEqualTo(new TensorName("diffusion_model.blocks.0.attn", role, LYCORIS));
+        assertThat(parse("lora_unet_mid_attn." + suffix)).isEqualTo(new Parsed("lora_unet_mid_attn", role, LYCORIS));
+        assertThat(parse("diffusion_model.blocks.0.attn." + suffix))
+                .isEqualTo(new Parsed("diffusion_model.blocks.0.attn", role, LYCORIS));
     }
 
     @ParameterizedTest
     @MethodSource("peft")
     void peftWithAndWithoutTheAdaptersName(String suffix, Role role) {
-        assertThat(TensorName.parse("base_model.model.layers.0.q_proj." + suffix))
-                .isEqualTo(new TensorName("base_model.model.layers.0.q_proj", role, PEFT));
+        assertThat(parse("base_model.model.layers.0.q_proj." + suffix))
+                .isEqualTo(new Parsed("base_model.model.layers.0.q_proj", role, PEFT));
     }
 
     @Test
     void diffusersBeforeItsPeftDays() {
-        assertThat(TensorName.parse("unet.mid.attn1.processor.to_q_lora.down.weight"))
-                .isEqualTo(new TensorName("unet.mid.attn1.processor.to_q", Role.DOWN, DIFFUSERS_LEGACY));
-        assertThat(TensorName.parse("unet.mid.attn1.to_out.0.lora.up.weight"))
-                .isEqualTo(new TensorName("unet.mid.attn1.to_out.0", Role.UP, DIFFUSERS_LEGACY));
-        assertThat(TensorName.parse("text_encoder.q_proj.lora_linear_layer.down.weight"))
-                .isEqualTo(new TensorName("text_encoder.q_proj", Role.DOWN, DIFFUSERS_LEGACY));
+        assertThat(parse("unet.mid.attn1.processor.to_q_lora.down.weight"))
+                .isEqualTo(new Parsed("unet.mid.attn1.processor.to_q", Role.DOWN, DIFFUSERS_LEGACY));
+        assertThat(parse("unet.mid.attn1.to_out.0.lora.up.weight"))
+                .isEqualTo(new Parsed("unet.mid.attn1.to_out.0", Role.UP, DIFFUSERS_LEGACY));
+        assertThat(parse("text_encoder.q_proj.lora_linear_layer.down.weight"))
+                .isEqualTo(new Parsed("text_encoder.q_proj", Role.DOWN, DIFFUSERS_LEGACY));
     }
 
     @Test
     void xlabsKeepsItsTwoStreamsApart() {
-        assertThat(TensorName.parse("double_blocks.0.processor.qkv_lora1.down.weight"))
-                .isEqualTo(new TensorName("double_blocks.0.processor.qkv_lora1", Role.DOWN, XLABS));
-        assertThat(TensorName.parse("double_blocks.0.processor.qkv_lora2.up.weight"))
-                .isEqualTo(new TensorName("double_blocks.0.processor.qkv_lora2", Role.UP, XLABS));
+        assertThat(parse("double_blocks.0.processor.qkv_lora1.down.weight"))
+                .isEqualTo(new Parsed("double_blocks.0.processor.qkv_lora1", Role.DOWN, XLABS));
+        assertThat(parse("double_blocks.0.processor.qkv_lora2.up.weight"))
+                .isEqualTo(new Parsed("double_blocks.0.processor.qkv_lora2", Role.UP, XLABS));
     }
 
     @Test
     void cloneofsimoCountsItsModules() {
-        assertThat(TensorName.parse("unet:12:up")).isEqualTo(new TensorName("unet:12", Role.UP, CLONEOFSIMO));
-        assertThat(TensorName.parse("text_encoder:0:down"))
-                .isEqualTo(new TensorName("text_encoder:0", Role.DOWN, CLONEOFSIMO));
+        assertThat(parse("unet:12:up")).isEqualTo(new Parsed("unet:12", Role.UP, CLONEOFSIMO));
+        assertThat(parse("text_encoder:0:down")).isEqualTo(new Parsed("text_encoder:0", Role.DOWN, CLONEOFSIMO));
     }
 
     @Test
     void weightsAndBiasesAreNoAdaptersOwn() {
-        assertThat(TensorName.parse("conv_in.weight")).isEqualTo(new TensorName("conv_in", Role.WEIGHT, PLAIN));
-        assertThat(TensorName.parse("conv_in.bias")).isEqualTo(new TensorName("conv_in", Role.BIAS, PLAIN));
-        assertThat(TensorName.parse("lora.bias")).isEqualTo(new TensorName("lora", Role.BIAS, PLAIN));
+        assertThat(parse("conv_in.weight")).isEqualTo(new Parsed("conv_in", Role.WEIGHT, PLAIN));
+        assertThat(parse("conv_in.bias")).isEqualTo(new Parsed("conv_in", Role.BIAS, PLAIN));
+        assertThat(parse("lora.bias")).isEqualTo(new Parsed("lora", Role.BIAS, PLAIN));
     }
 
     @ParameterizedTest
@@ -156,13 +164,13 @@ class TensorNameTest {
                 "running_mean"
             })
     void otherNamesBelongToNoModule(String name) {
-        assertThat(TensorName.parse(name)).isNull();
+        assertThat(parse(name)).isNull();
     }
 
     @Test
     void aSuffixWithoutAModuleIsPlain() {
-        assertThat(TensorName.parse("lora_down.weight")).isEqualTo(new TensorName("lora_down", Role.WEIGHT, PLAIN));
-        assertThat(TensorName.parse("down.weight")).isEqualTo(new TensorName("down", Role.WEIGHT, PLAIN));
+        assertThat(parse("lora_down.weight")).isEqualTo(new Parsed("lora_down", Role.WEIGHT, PLAIN));
+        assertThat(parse("down.weight")).isEqualTo(new Parsed("down", Role.WEIGHT, PLAIN));
     }
 
     @Test
@@ -172,6 +180,18 @@ class TensorNameTest {
         peft().forEach(arguments -> spelled.add(arguments.get()[1]));
         spelled.addAll(Set.of(Role.WEIGHT, Role.BIAS));
         assertThat(spelled).isEqualTo(EnumSet.allOf(Role.class));
+    }
+
+    @ParameterizedTest
+    @MethodSource({"lycoris", "peft"})
+    void aSuffixThatDecidesIsWhatTheWholeNameGives(String suffix, Role role) {
+        TensorName.Suffix decisive = TensorName.parse("some.module." + suffix).suffix();
+        for (String module : List.of("lora_unet_mid", "a.b", "a.lora_A", "x.lora_B", "m.base_layer", "lora.down")) {
+            String name = module + "." + suffix;
+            if (decisive.decides(name)) {
+                assertThat(TensorName.parse(name)).isEqualTo(new TensorName(module, decisive));
+            }
+        }
     }
 
     @Property(tries = 2000, seed = "2101")

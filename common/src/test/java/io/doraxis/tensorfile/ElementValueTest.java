@@ -59,4 +59,20 @@ class ElementValueTest {
         }
         return ElementValue.read(dtype, data.flip().order(ByteOrder.LITTLE_ENDIAN), index);
     }
+
+    @Test
+    void onlyANumberBelowZeroIsNegative() {
+        assertThat(hasNegative(Dtype.F32, 1f, 2f, -1e-30f)).isTrue();
+        assertThat(hasNegative(Dtype.F32, 1f, -0f, Float.intBitsToFloat(0xffc00000)))
+                .isFalse();
+        assertThat(hasNegative(Dtype.U8, -1f)).isFalse();
+        assertThat(hasNegative(Dtype.F4, -1f)).isFalse();
+        assertThat(hasNegative(Dtype.F32)).isFalse();
+    }
+
+    private static boolean hasNegative(Dtype dtype, float... values) {
+        ByteBuffer data = ByteBuffer.allocate(4 * values.length).order(ByteOrder.LITTLE_ENDIAN);
+        data.asFloatBuffer().put(values);
+        return ElementValue.hasNegative(dtype, data);
+    }
 }

@@ -26,6 +26,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -179,6 +180,13 @@ public final class CheckpointAuditor {
             if (container == null) {
                 container = Container.of(file.head(), file.length()).name();
             }
+            if (container.equals(Container.UNKNOWN.name()) && !isCalledSafetensors(file.object())) {
+                failed(
+                        Reason.UNSUPPORTED_CONTAINER,
+                        "%s: UNSUPPORTED_CONTAINER at byte 0: found bytes of no known container, expected safetensors"
+                                .formatted(file.object().uri()));
+                return Optional.empty();
+            }
             try {
                 TensorIndex index = SafetensorsReader.read(file.reader(), file.head(), file.length());
                 long behind = index.dataStart() - file.length();
@@ -197,9 +205,17 @@ public final class CheckpointAuditor {
             return Optional.empty();
         }
 
+        private static boolean isCalledSafetensors(StoredObject object) {
+            String name = object.fileName().toLowerCase(Locale.ROOT);
+            return name.endsWith(".safetensors") || name.endsWith(".sft");
+        }
+
         TensorData values(ValueSource values, FetchedFile file, TensorIndex index) {
             try {
                 return values.of(file, index);
+            } catch (StoreException e) {
+                failed(e.reason(), e.getMessage());
+                return TensorData.NONE;
             } catch (IOException e) {
                 failed(Reason.STORE_FAILED, e.toString());
                 return TensorData.NONE;

@@ -22,8 +22,9 @@ public enum Status {
     /** The status of a file that could not be read for that reason. */
     public static Status of(Reason reason) {
         return switch (reason) {
-            case UNKNOWN_DTYPE, UNSUPPORTED_CONTAINER -> UNSUPPORTED;
+            case UNKNOWN_DTYPE, UNSUPPORTED_CONTAINER, OVER_LIMIT -> UNSUPPORTED;
             case STORE_NOT_FOUND, STORE_FORBIDDEN, STORE_FAILED, SHORT_BODY -> STORE_ERROR;
+            case STORE_CHANGED -> CHANGED;
             default -> MALFORMED;
         };
     }

@@ -30,8 +30,6 @@ public record Finding(Code code, String detail) implements Serializable {
         UNRECOGNISED_TENSORS,
         /** What the metadata says about the axis is not what the shapes prove. */
         CLAIM_CONFLICT,
-        /** adapter_config.json is missing, unreadable or disagrees with the tensors. */
-        PEFT_CONFIG,
         /** Shards are missing, left over or disagree with their index. */
         SHARDS
     }

@@ -13,6 +13,7 @@ import static io.doraxis.tensorfile.Reason.WRONG_TYPE;
 
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -21,6 +22,8 @@ import java.util.Map;
 final class HeaderParser {
     private static final String METADATA = "__metadata__";
     private static final int MAX_FINDINGS = 20;
+    private static final int MAX_DIMS = 1 << 10;
+    private static final int MAX_TENSORS = 1_000_000;
 
     /** About what a name and its entry take. */
     private static final int USUAL_ENTRY_BYTES = 128;
@@ -89,6 +92,9 @@ final class HeaderParser {
                 metadataSeen = true;
                 readMetadata();
             } else {
+                if (tensors.size() == MAX_TENSORS) {
+                    throw JsonCursor.overLimit(at, "more than " + MAX_TENSORS + " tensors");
+                }
                 readEntry(at);
                 add(name, hash, escaped);
             }
@@ -248,8 +254,11 @@ final class HeaderParser {
         rank = 0;
         boolean more = json.peekToken() != ']';
         while (more) {
+            if (rank == MAX_DIMS) {
+                throw JsonCursor.overLimit(json.position(), "a shape of more than " + MAX_DIMS + " dimensions");
+            }
             if (rank == dims.length) {
-                dims = java.util.Arrays.copyOf(dims, rank * 2);
+                dims = Arrays.copyOf(dims, rank * 2);
             }
             dims[rank++] = json.unsignedLong();
             more = json.another(']');

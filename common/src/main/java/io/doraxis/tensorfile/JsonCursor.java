@@ -3,6 +3,7 @@ package io.doraxis.tensorfile;
 import static io.doraxis.tensorfile.HeaderParser.invalidJson;
 import static io.doraxis.tensorfile.Reason.INVALID_UTF8;
 import static io.doraxis.tensorfile.Reason.NESTING_TOO_DEEP;
+import static io.doraxis.tensorfile.Reason.OVER_LIMIT;
 import static io.doraxis.tensorfile.Reason.WRONG_TYPE;
 
 import java.io.IOException;
@@ -18,6 +19,9 @@ import java.nio.charset.StandardCharsets;
 final class JsonCursor {
     private static final int END = -1;
     private static final int MAX_DEPTH = 127;
+
+    /** Longest key, and longest number, in bytes: what an audit keeps of a file is bounded. */
+    private static final int MAX_KEY = 1 << 20;
 
     private final HeaderWindow window;
     private byte[] bytes;
@@ -130,7 +134,10 @@ final class JsonCursor {
         if (peekToken() != '"') {
             throw unexpected("a text in quotes");
         }
-        scanText(Integer.MAX_VALUE);
+        long at = position();
+        if (!scanText(MAX_KEY)) {
+            throw overLimit(at, "a name of more than " + MAX_KEY + " bytes");
+        }
     }
 
     /** Reads a text and returns it, or null when it is longer than that many bytes; a long one costs no memory. */
@@ -316,6 +323,10 @@ final class JsonCursor {
         }
     }
 
+    static MalformedTensorFileException overLimit(long at, String found) {
+        return new MalformedTensorFileException(OVER_LIMIT, at, found, "what a program would write");
+    }
+
     private boolean takeIf(StringBuilder number, char wanted) throws IOException {
         if (peek() != wanted) {
             return false;
@@ -325,9 +336,12 @@ final class JsonCursor {
         return true;
     }
 
-    private int takeDigits(StringBuilder number) throws IOException {
+    private int takeDigits(StringBuilder number) throws MalformedTensorFileException, IOException {
         int count = 0;
         for (int b = peek(); b >= '0' && b <= '9'; b = peek()) {
+            if (number.length() == MAX_KEY) {
+                throw overLimit(position(), "a number of more than " + MAX_KEY + " digits");
+            }
             number.append((char) b);
             pos++;
             count++;

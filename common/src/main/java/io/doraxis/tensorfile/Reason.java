@@ -46,6 +46,8 @@ public enum Reason {
     TRAILING_BYTES,
     /** A container that is recognised but not read by this version. */
     UNSUPPORTED_CONTAINER,
+    /** A valid header of a size that nobody writes, such as a name of 100 MB: unsupported, not malformed. */
+    OVER_LIMIT,
     /** An index or configuration file that cannot be read as what it is. */
     INVALID_SIDE_FILE,
     /** A shard that its index names and the listing lacks. */
@@ -56,6 +58,8 @@ public enum Reason {
     STORE_FORBIDDEN,
     /** The store failed. */
     STORE_FAILED,
+    /** The object was replaced while it was read. */
+    STORE_CHANGED,
     /** The object's body was shorter than the listing promised. */
     SHORT_BODY;
 }

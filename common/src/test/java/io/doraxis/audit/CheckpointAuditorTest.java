@@ -88,6 +88,23 @@ class CheckpointAuditorTest {
     }
 
     @Test
+    void unknownBytesAreMalformedOnlyUnderTheNameOfATensorFile() {
+        byte[] bytes = {(byte) 0x81, (byte) 0xa6, 'p', 'a', 'r', 'a', 'm', 's', (byte) 0x80};
+        Reading flax = audit(fetched("flax_model.msgpack", bytes)).reading();
+        assertThat(flax.status()).isEqualTo(Status.UNSUPPORTED);
+        assertThat(flax.reason()).isEqualTo(Reason.UNSUPPORTED_CONTAINER);
+        Reading broken = audit(fetched("a.SAFETENSORS", bytes)).reading();
+        assertThat(broken.status()).isEqualTo(Status.MALFORMED);
+        assertThat(broken.reason()).isEqualTo(Reason.HEADER_TOO_LARGE);
+    }
+
+    @Test
+    void anObjectThatWasReplacedIsChangedAndNoFaultOfTheStore() {
+        Reading reading = audit(failed("a.safetensors", Reason.STORE_CHANGED)).reading();
+        assertThat(reading.status()).isEqualTo(Status.CHANGED);
+    }
+
+    @Test
     void aStoreThatFailsIsARowAndNoFaultOfTheFiles() {
         for (Reason reason : List.of(Reason.STORE_NOT_FOUND, Reason.STORE_FORBIDDEN, Reason.STORE_FAILED)) {
             CheckpointAudit audit = audit(failed("a.safetensors", reason));

@@ -8,7 +8,8 @@ import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 class StatusTest {
-    private static final Set<Reason> UNSUPPORTED = EnumSet.of(Reason.UNKNOWN_DTYPE, Reason.UNSUPPORTED_CONTAINER);
+    private static final Set<Reason> UNSUPPORTED =
+            EnumSet.of(Reason.UNKNOWN_DTYPE, Reason.UNSUPPORTED_CONTAINER, Reason.OVER_LIMIT);
     private static final Set<Reason> STORE =
             EnumSet.of(Reason.STORE_NOT_FOUND, Reason.STORE_FORBIDDEN, Reason.STORE_FAILED, Reason.SHORT_BODY);
 
@@ -17,7 +18,9 @@ class StatusTest {
         for (Reason reason : Reason.values()) {
             Status expected = UNSUPPORTED.contains(reason)
                     ? Status.UNSUPPORTED
-                    : STORE.contains(reason) ? Status.STORE_ERROR : Status.MALFORMED;
+                    : STORE.contains(reason)
+                            ? Status.STORE_ERROR
+                            : reason == Reason.STORE_CHANGED ? Status.CHANGED : Status.MALFORMED;
             assertThat(Status.of(reason)).as(reason.name()).isEqualTo(expected);
         }
     }

@@ -60,6 +60,53 @@ class HostileHeaderTest {
     }
 
     @Test
+    void aNameOfAHundredMegabytesIsOverALimitAndNotKept() {
+        assertOverLimit(
+                ofHeader(LARGEST, "{\"", 'n', "\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}}"),
+                "OVER_LIMIT at byte 9: found a name of more than 1048576 bytes, expected what a program would write");
+    }
+
+    @Test
+    void aNumberOfAHundredMegabytesIsOverALimitAndNotKept() {
+        assertOverLimit(
+                ofHeader(LARGEST, "{\"a\":{\"x\":1", '0', ",\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}}"),
+                "OVER_LIMIT at byte 1048594: found a number of more than 1048576 digits, expected what a program would write");
+    }
+
+    @Test
+    void aShapeOfFiftyMillionDimensionsIsOverALimit() {
+        String dims = "1,".repeat(2000);
+        String header = "{\"a\":{\"dtype\":\"U8\",\"shape\":[" + dims + "1],\"data_offsets\":[0,1]}}";
+        assertOverLimit(
+                ofHeader(header.length(), header, ' ', ""),
+                "OVER_LIMIT at byte 2084: found a shape of more than 1024 dimensions, expected what a program would write");
+    }
+
+    @Test
+    void moreThanAMillionTensorsAreOverALimit() {
+        StringBuilder header = new StringBuilder("{");
+        for (int i = 0; i <= 1_000_000; i++) {
+            header.append('"').append(i).append("\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]},");
+        }
+        header.setCharAt(header.length() - 1, '}');
+        assertThatThrownBy(() -> {
+                    FakeFile file = ofHeader(header.length(), header.toString(), ' ', "");
+                    SafetensorsReader.read(file, file.head(4096), 4096);
+                })
+                .hasMessageContaining("found more than 1000000 tensors");
+    }
+
+    private static void assertOverLimit(FakeFile file, String message) {
+        ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+        long thread = Thread.currentThread().getId();
+        long before = threads.getThreadAllocatedBytes(thread);
+        int head = (int) Math.min(4096, file.length());
+        assertThatThrownBy(() -> SafetensorsReader.read(file, file.head(head), head))
+                .hasMessage(message);
+        assertThat(threads.getThreadAllocatedBytes(thread) - before).isLessThan(8 << 20);
+    }
+
+    @Test
     void findingsAreFewHoweverOddTheFile() throws Exception {
         StringBuilder header = new StringBuilder(" {");
         for (int i = 0; i < 1000; i++) {

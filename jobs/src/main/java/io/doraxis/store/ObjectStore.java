@@ -32,6 +32,7 @@ import org.apache.hadoop.fs.FutureDataInputStreamBuilder;
 import org.apache.hadoop.fs.LocalFileSystem;
 import org.apache.hadoop.fs.Options.OpenFileOptions;
 import org.apache.hadoop.fs.Path;
+import org.apache.hadoop.fs.s3a.RemoteFileChangedException;
 import org.apache.hadoop.security.AccessControlException;
 import org.apache.hadoop.util.functional.FutureIO;
 
@@ -219,7 +220,9 @@ public final class ObjectStore {
                 ? Reason.STORE_NOT_FOUND
                 : e instanceof AccessDeniedException || e instanceof AccessControlException
                         ? Reason.STORE_FORBIDDEN
-                        : e instanceof EOFException ? Reason.SHORT_BODY : Reason.STORE_FAILED;
+                        : e instanceof RemoteFileChangedException
+                                ? Reason.STORE_CHANGED
+                                : e instanceof EOFException ? Reason.SHORT_BODY : Reason.STORE_FAILED;
         String said = e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
         return new StoreException(
                 reason,

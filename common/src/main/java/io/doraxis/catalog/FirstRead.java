@@ -12,7 +12,8 @@ public final class FirstRead {
     private static final int SHARD = 64 << 10;
     private static final int ADAPTER = 512 << 10;
     private static final int MODEL = 256 << 10;
-    private static final int SIDE_FILE = 64 << 20;
+    private static final int INDEX = 64 << 20;
+    private static final int CONFIG = 4 << 20;
     private static final Pattern SHARD_NAME = Pattern.compile(".*-\\d{5}-of-\\d{5}\\..*");
 
     private FirstRead() {}
@@ -30,6 +31,6 @@ public final class FirstRead {
 
     /** Bytes to read of a configuration or index: all of it, unless it cannot be one. */
     public static int ofSideFile(StoredObject file) {
-        return (int) Math.min(file.size(), SIDE_FILE);
+        return (int) Math.min(file.size(), file.fileName().equals("adapter_config.json") ? CONFIG : INDEX);
     }
 }

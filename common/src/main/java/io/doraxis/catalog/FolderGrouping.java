@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -18,14 +19,14 @@ public record FolderGrouping(List<Checkpoint> checkpoints, Map<ObjectRole, Integ
     private static final String PEFT_PICKLED_WEIGHTS = "adapter_model.bin";
 
     /** {@code model.safetensors.index.json}, {@code model.safetensors.index.fp16.json} is a config to this version. */
-    private static final Pattern INDEX = Pattern.compile("(.+)\\.(safetensors|bin)\\.index\\.json");
+    static final Pattern INDEX = Pattern.compile("(.+)\\.(safetensors|bin)\\.index\\.json");
 
     private static final String SHARD = "-\\d{5}-of-\\d{5}\\.";
 
-    /** Groups the objects of one folder, in any order. */
+    /** Groups the objects of one folder, or those of one {@link #keyOf key}, in any order. */
     public static FolderGrouping of(Iterable<StoredObject> folder) {
         Map<ObjectRole, Integer> ignored = new EnumMap<>(ObjectRole.class);
-        Map<String, StoredObject> weights = new TreeMap<>();
+        SortedMap<String, StoredObject> weights = new TreeMap<>();
         StoredObject config = null;
         List<StoredObject> indexes = new ArrayList<>();
         for (StoredObject object : folder) {
@@ -42,9 +43,7 @@ public record FolderGrouping(List<Checkpoint> checkpoints, Map<ObjectRole, Integ
             ignored.merge(ObjectRole.IGNORED_CONFIG, 1, Integer::sum);
         }
         for (StoredObject index : indexes) {
-            if (!takeShards(index, weights, checkpoints)) {
-                checkpoints.add(new Checkpoint(Checkpoint.Form.SHARDED, index.uri(), List.of(), index));
-            }
+            checkpoints.add(takeShards(index, weights));
         }
         weights.values().forEach(file -> checkpoints.add(Checkpoint.file(file)));
         return new FolderGrouping(checkpoints, ignored);
@@ -62,21 +61,37 @@ public record FolderGrouping(List<Checkpoint> checkpoints, Map<ObjectRole, Integ
         return file != null;
     }
 
-    private static boolean takeShards(
-            StoredObject index, Map<String, StoredObject> weights, List<Checkpoint> checkpoints) {
+    private static Checkpoint takeShards(StoredObject index, SortedMap<String, StoredObject> weights) {
         Matcher name = INDEX.matcher(index.fileName());
         if (!name.matches()) {
-            return false;
+            throw new IllegalArgumentException("not an index: " + index.uri());
         }
-        Pattern shard = Pattern.compile(Pattern.quote(name.group(1)) + SHARD + name.group(2));
+        String base = name.group(1);
+        Pattern shard = Pattern.compile(Pattern.quote(base) + SHARD + name.group(2));
         List<StoredObject> shards = new ArrayList<>();
-        for (StoredObject file : weights.values()) {
+        for (StoredObject file : weights.subMap(base + '-', base + '.').values()) { // '.' comes next to '-'
             if (shard.matcher(file.fileName()).matches()) {
                 shards.add(file);
             }
         }
         shards.forEach(file -> weights.remove(file.fileName()));
-        checkpoints.add(new Checkpoint(Checkpoint.Form.SHARDED, index.uri(), shards, index));
-        return true;
+        return new Checkpoint(Checkpoint.Form.SHARDED, index.uri(), shards, index);
+    }
+
+    /**
+     * What has to be looked at together: objects with the same key. Those that can form a checkpoint with others have
+     * their folder's; the rest of a folder, which may hold a million files, has many.
+     */
+    public static String keyOf(StoredObject object) {
+        String name = object.fileName();
+        boolean partOfAnother =
+                name.startsWith("adapter_") || INDEX.matcher(name).matches() || isShard(name);
+        return partOfAnother
+                ? object.directory()
+                : object.directory() + "/#" + Integer.toHexString(name.hashCode() & 0xff);
+    }
+
+    private static boolean isShard(String name) {
+        return name.contains("-of-");
     }
 }

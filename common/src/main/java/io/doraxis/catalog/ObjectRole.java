@@ -55,7 +55,7 @@ public enum ObjectRole {
             return ADAPTER_CONFIG;
         }
         String name = object.fileName().toLowerCase(Locale.ROOT);
-        if (name.endsWith(".index.json") && (name.contains(".safetensors") || name.contains(".bin"))) {
+        if (FolderGrouping.INDEX.matcher(object.fileName()).matches()) {
             return SHARD_INDEX;
         }
         String extension = name.substring(name.lastIndexOf('.') + 1);
@@ -67,9 +67,5 @@ public enum ObjectRole {
                 : TEXT_EXTENSIONS.contains(extension)
                         ? IGNORED_TEXT
                         : MEDIA_EXTENSIONS.contains(extension) ? IGNORED_MEDIA : IGNORED_OTHER;
-    }
-
-    public boolean isIgnored() {
-        return ordinal() >= IGNORED_CONFIG.ordinal();
     }
 }

@@ -34,6 +34,8 @@ class FirstReadTest {
     void aSideFileIsReadWholeUnlessItCannotBeOne() {
         assertThat(FirstRead.ofSideFile(object("adapter_config.json", 700))).isEqualTo(700);
         assertThat(FirstRead.ofSideFile(object("adapter_config.json", 100 * GIB)))
+                .isEqualTo(4 * MIB);
+        assertThat(FirstRead.ofSideFile(object("model.safetensors.index.json", 100 * GIB)))
                 .isEqualTo(64 * MIB);
     }
 

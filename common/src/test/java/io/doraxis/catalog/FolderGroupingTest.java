@@ -177,6 +177,28 @@ class FolderGroupingTest {
         assertThat(Set.copyOf(FolderGrouping.of(folder).checkpoints())).isEqualTo(expected);
     }
 
+    @Property(tries = 1000, seed = "4103")
+    void theObjectsOfAKeyFormTheCheckpointsOfTheWholeFolder(@ForAll long seed) {
+        Random random = new Random(seed);
+        List<StoredObject> folder = NAMES.stream()
+                .filter(name -> random.nextBoolean())
+                .map(FolderGroupingTest::object)
+                .toList();
+        Set<Checkpoint> byKey = folder.stream().collect(Collectors.groupingBy(FolderGrouping::keyOf)).values().stream()
+                .flatMap(objects -> FolderGrouping.of(objects).checkpoints().stream())
+                .collect(Collectors.toSet());
+        assertThat(byKey).isEqualTo(Set.copyOf(FolderGrouping.of(folder).checkpoints()));
+    }
+
+    @Test
+    void aFlatFolderOfManyFilesHasManyKeys() {
+        long keys = java.util.stream.IntStream.range(0, 100_000)
+                .mapToObj(i -> FolderGrouping.keyOf(object("lora-" + i + ".safetensors")))
+                .distinct()
+                .count();
+        assertThat(keys).isEqualTo(256);
+    }
+
     private static FolderGrouping group(String... names) {
         return FolderGrouping.of(
                 Stream.of(names).map(FolderGroupingTest::object).toList());

@@ -64,7 +64,7 @@ final class AuditCheckpoints implements FlatMapFunction<Iterator<Checkpoint>, Ro
         Fetcher fetcher = new Fetcher(new ObjectStore(configuration.value().value()));
         CheckpointAuditor auditor = new CheckpointAuditor(ConsumerRules.bundled());
         List<Column<CheckpointAudit>> columns = CheckpointColumns.of(stamp);
-        Iterator<Fetched> fetched = ReadAhead.of(checkpoints, fetcher::fetch, ioConcurrency);
+        Iterator<Fetched> fetched = ReadAhead.of(checkpoints, fetcher::fetch, Fetcher::bytes, ioConcurrency);
         return new Iterator<>() {
             @Override
             public boolean hasNext() {

@@ -22,11 +22,11 @@ import org.apache.spark.util.SerializableConfiguration;
 
 /**
  * The listed objects, spread over the executors. Listed once and kept, so that every count speaks of the same objects;
- * grouped by a sort, so that a task holds one folder's objects at a time.
+ * grouped by a sort, so that a task holds the objects of one {@link FolderGrouping#keyOf key} at a time.
  */
 final class Listing implements AutoCloseable {
     private static final StructType SCHEMA = new StructType()
-            .add("folder", DataTypes.StringType)
+            .add("key", DataTypes.StringType)
             .add("uri", DataTypes.StringType)
             .add("size", DataTypes.LongType)
             .add("etag", DataTypes.StringType)
@@ -52,10 +52,10 @@ final class Listing implements AutoCloseable {
         return objects.count();
     }
 
-    /** The objects folder by folder, in that many tasks. */
+    /** The objects as groups that may form checkpoints, in that many tasks. */
     JavaRDD<FolderGrouping> folders(int tasks) {
-        return objects.repartition(tasks, functions.col("folder"))
-                .sortWithinPartitions("folder", "uri")
+        return objects.repartition(tasks, functions.col("key"))
+                .sortWithinPartitions("key", "uri")
                 .toJavaRDD()
                 .mapPartitions(Folders::new);
     }
@@ -74,11 +74,12 @@ final class Listing implements AutoCloseable {
         @Override
         public Row next() {
             StoredObject object = objects.next();
-            return RowFactory.create(object.directory(), object.uri(), object.size(), object.etag(), object.modified());
+            return RowFactory.create(
+                    FolderGrouping.keyOf(object), object.uri(), object.size(), object.etag(), object.modified());
         }
     }
 
-    /** Groups rows that are sorted by their folder. */
+    /** Groups rows that are sorted by their key. */
     private static final class Folders implements Iterator<FolderGrouping> {
         private final Iterator<Row> rows;
         private Row ahead;
@@ -99,9 +100,9 @@ final class Listing implements AutoCloseable {
 
         @Override
         public FolderGrouping next() {
-            String folder = ahead.getString(0);
+            String key = ahead.getString(0);
             List<StoredObject> objects = new ArrayList<>();
-            while (ahead != null && ahead.getString(0).equals(folder)) {
+            while (ahead != null && ahead.getString(0).equals(key)) {
                 objects.add(
                         new StoredObject(ahead.getString(1), ahead.getLong(2), ahead.getString(3), ahead.getLong(4)));
                 step();

@@ -9,20 +9,32 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.function.Function;
+import java.util.function.ToLongFunction;
 
 /**
  * Keeps reads in flight while a task works on what has arrived. The threads belong to the executor's JVM and are shared
- * by its tasks; each task holds a bounded number of results, in the order of its input.
+ * by its tasks; each task holds a bounded number of results, and of bytes, in the order of its input.
  */
 final class ReadAhead {
     private static final Map<Integer, ExecutorService> POOLS = new ConcurrentHashMap<>();
 
+    /** A quarter of the heap for what is read ahead, shared by as many tasks as there are cores. */
+    private static final long BYTES_PER_TASK =
+            Runtime.getRuntime().maxMemory() / 4 / Runtime.getRuntime().availableProcessors();
+
     private ReadAhead() {}
 
-    static <A, B> Iterator<B> of(Iterator<A> inputs, Function<A, B> read, int concurrency) {
+    /**
+     * Reads inputs ahead of the caller.
+     *
+     * @param bytes about how much memory the result of an input takes
+     */
+    static <A, B> Iterator<B> of(Iterator<A> inputs, Function<A, B> read, ToLongFunction<A> bytes, int concurrency) {
         ExecutorService pool = POOLS.computeIfAbsent(concurrency, ReadAhead::pool);
-        Deque<CompletableFuture<B>> inFlight = new ArrayDeque<>();
+        Deque<InFlight<B>> inFlight = new ArrayDeque<>();
         return new Iterator<>() {
+            private long held;
+
             @Override
             public boolean hasNext() {
                 return !inFlight.isEmpty() || inputs.hasNext();
@@ -30,14 +42,20 @@ final class ReadAhead {
 
             @Override
             public B next() {
-                while (inFlight.size() < concurrency && inputs.hasNext()) {
+                while (inFlight.size() < concurrency && held < BYTES_PER_TASK && inputs.hasNext()) {
                     A input = inputs.next();
-                    inFlight.add(CompletableFuture.supplyAsync(() -> read.apply(input), pool));
+                    CompletableFuture<B> result = CompletableFuture.supplyAsync(() -> read.apply(input), pool);
+                    inFlight.add(new InFlight<>(result, bytes.applyAsLong(input)));
+                    held += bytes.applyAsLong(input);
                 }
-                return inFlight.remove().join();
+                InFlight<B> next = inFlight.remove();
+                held -= next.bytes;
+                return next.result.join();
             }
         };
     }
+
+    private record InFlight<B>(CompletableFuture<B> result, long bytes) {}
 
     private static ExecutorService pool(int threads) {
         return Executors.newFixedThreadPool(threads, task -> {

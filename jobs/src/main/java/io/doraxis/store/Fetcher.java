@@ -30,6 +30,15 @@ public record Fetcher(ObjectStore store) {
         return new Fetched(checkpoint, weights, side);
     }
 
+    /** About how many bytes {@link #fetch(Checkpoint)} brings into memory. */
+    public static long bytes(Checkpoint checkpoint) {
+        long bytes = 0;
+        for (StoredObject file : checkpoint.weights()) {
+            bytes += FirstRead.ofWeights(file);
+        }
+        return bytes + checkpoint.side().map(FirstRead::ofSideFile).orElse(0);
+    }
+
     private FetchedFile fetch(StoredObject file, int bytes) {
         try {
             return FetchedFile.of(file, store.head(file, Math.max(bytes, 0)), store.reader(file));

@@ -1,0 +1,43 @@
+package io.doraxis.spark;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+
+class ReadAheadTest {
+    /** Counts the inputs that were taken: each is being read, or waits to be handed on. */
+    private final AtomicInteger taken = new AtomicInteger();
+
+    private Iterator<Integer> inputs(int count) {
+        return IntStream.range(0, count).peek(i -> taken.incrementAndGet()).iterator();
+    }
+
+    @Test
+    void resultsComeInTheOrderOfTheInputs() {
+        List<Integer> results = new ArrayList<>();
+        ReadAhead.of(inputs(100), i -> i * i, i -> 1, 8).forEachRemaining(results::add);
+        assertThat(results)
+                .isEqualTo(IntStream.range(0, 100).mapToObj(i -> i * i).toList());
+    }
+
+    @Test
+    void noMoreAreInFlightThanAskedFor() {
+        Iterator<Integer> results = ReadAhead.of(inputs(100), i -> i, i -> 1, 8);
+        results.next();
+        assertThat(taken.get()).isLessThanOrEqualTo(9);
+    }
+
+    @Test
+    void hugeResultsAreReadOneAtATime() {
+        Iterator<Integer> results = ReadAhead.of(inputs(100), i -> i, i -> Long.MAX_VALUE / 200, 8);
+        results.next();
+        assertThat(taken.get()).isLessThanOrEqualTo(2);
+        results.forEachRemaining(i -> {});
+        assertThat(taken.get()).isEqualTo(100);
+    }
+}

@@ -86,6 +86,9 @@ final class AuditCommand implements Callable<Integer> {
         for (String condition : failOn) {
             conditions.add(FailCondition.parse(condition));
         }
+        if (output.isBlank() || inputs.stream().anyMatch(String::isBlank)) {
+            throw new Doraxis.UsageException("--input and --output want a folder or URI, not an empty text");
+        }
         if (ioConcurrency < 1) {
             throw new Doraxis.UsageException("--io-concurrency must be at least 1, not " + ioConcurrency);
         }

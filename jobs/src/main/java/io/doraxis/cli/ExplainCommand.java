@@ -16,6 +16,7 @@ import io.doraxis.consumer.ConsumerRules;
 import io.doraxis.store.Fetcher;
 import io.doraxis.store.Folder;
 import io.doraxis.store.ObjectStore;
+import io.doraxis.tensorfile.TensorIndex;
 import io.doraxis.tensorfile.TensorInfo;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -24,7 +25,6 @@ import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import java.util.concurrent.Callable;
-import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.Path;
 import picocli.CommandLine.Command;
@@ -39,13 +39,19 @@ import picocli.CommandLine.Spec;
         name = "explain",
         description = "Says what one file or folder is, its axis and why, and what each program does with it.",
         exitCodeListHeading = "%nExit status:%n",
-        exitCodeList = {"0:explained, a malformed file too", "1:it cannot be read", "64:wrong usage"})
+        exitCodeList = {
+            "0:explained, an unreadable file too",
+            "1:it was not found, or the command failed",
+            "64:wrong usage"
+        })
 final class ExplainCommand implements Callable<Integer> {
     /** How to print. */
     enum Format {
         text,
         json
     }
+
+    private static final long MOST_VALUE_BYTES = 64 << 20;
 
     @Spec
     private CommandSpec spec;
@@ -64,7 +70,7 @@ final class ExplainCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        ObjectStore store = new ObjectStore(new Configuration());
+        ObjectStore store = new ObjectStore(SparkSessions.storeSettings());
         CheckpointAudit audit = audit(store, find(store));
         PrintWriter out = spec.commandLine().getOut();
         if (format == Format.json) {
@@ -112,14 +118,25 @@ final class ExplainCommand implements Callable<Integer> {
     private static CheckpointAudit audit(ObjectStore store, Checkpoint checkpoint) {
         Fetcher.Fetched fetched = new Fetcher(store).fetch(checkpoint);
         ValueSource values = (file, index) -> {
-            List<TensorInfo> wanted = index.tensors().stream()
-                    .filter(tensor ->
-                            tensor.shape().elements() == 1 || tensor.name().endsWith(".dora_scale"))
-                    .toList();
+            List<TensorInfo> wanted = worthReading(index);
             return wanted.isEmpty() ? ValueSource.IN_HAND.of(file, index) : store.tensors(file.object(), wanted);
         };
         return new CheckpointAuditor(ConsumerRules.bundled())
                 .audit(checkpoint, fetched.weights(), fetched.side(), values);
+    }
+
+    /** Alphas, and magnitudes as far as they fit into memory. */
+    private static List<TensorInfo> worthReading(TensorIndex index) {
+        List<TensorInfo> wanted = new ArrayList<>();
+        long bytes = 0;
+        for (TensorInfo tensor : index.tensors()) {
+            boolean scalar = tensor.shape().elements() == 1;
+            if (scalar || tensor.name().endsWith(".dora_scale") && bytes + tensor.bytes() <= MOST_VALUE_BYTES) {
+                wanted.add(tensor);
+                bytes += tensor.bytes();
+            }
+        }
+        return wanted;
     }
 
     private static void printJson(CheckpointAudit audit, PrintWriter out) throws IOException {

@@ -1,11 +1,28 @@
 package io.doraxis.cli;
 
+import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkConf;
 import org.apache.spark.sql.SparkSession;
 
 /** Spark as the commands need it: spark-submit's own where there is one, else embedded. */
 final class SparkSessions {
+    private static final String HADOOP = "spark.hadoop.";
+    private static final String STREAM = "fs.s3a.input.stream.type";
+    private static final String CLASSIC = "classic"; // one GET for a range, no HEAD
+
     private SparkSessions() {}
+
+    /** Hadoop's settings for a command without Spark: those of a session, from the same system properties. */
+    static Configuration storeSettings() {
+        Configuration settings = new Configuration();
+        settings.set(STREAM, CLASSIC);
+        for (String name : System.getProperties().stringPropertyNames()) {
+            if (name.startsWith(HADOOP)) {
+                settings.set(name.substring(HADOOP.length()), System.getProperty(name));
+            }
+        }
+        return settings;
+    }
 
     /** @param master null to take spark-submit's, or all cores of this machine */
     static SparkSession open(String command, String master, int ioConcurrency) {
@@ -24,7 +41,7 @@ final class SparkSessions {
         conf.setIfMissing("spark.sql.session.timeZone", "UTC");
         conf.setIfMissing("spark.sql.parquet.compression.codec", "zstd");
         conf.setIfMissing("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS");
-        conf.setIfMissing("spark.hadoop.fs.s3a.input.stream.type", "classic"); // one GET for a range, no HEAD
+        conf.setIfMissing(HADOOP + STREAM, CLASSIC);
         conf.setIfMissing("spark.hadoop.fs.s3a.connection.maximum", String.valueOf(Math.max(96, ioConcurrency * 2)));
         return SparkSession.builder().config(conf).getOrCreate();
     }

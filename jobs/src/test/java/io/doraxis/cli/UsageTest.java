@@ -64,6 +64,11 @@ class UsageTest {
     }
 
     @Test
+    void anEmptyInputIsWrongUsage() {
+        assertThat(audit("--input", "").status()).isEqualTo(64);
+    }
+
+    @Test
     void readsInFlightAreAtLeastOne() {
         assertThat(audit("--io-concurrency", "0").status()).isEqualTo(64);
     }

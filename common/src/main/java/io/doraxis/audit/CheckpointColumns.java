@@ -28,6 +28,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Function;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /** The {@code checkpoints} table: one row per checkpoint, readable or not. */
@@ -234,13 +235,13 @@ public final class CheckpointColumns {
                 columns,
                 "pickle_globals",
                 new ListOf(STRING),
-                "Names that a pickle would import; no pickle is read yet.",
+                "Names that a pickle would import: none of a safetensors file, and no pickle is read yet.",
                 a -> List.of());
         add(
                 columns,
                 "pickle_verdict",
                 STRING,
-                "NONE, ALLOWED, UNKNOWN or DENIED; null until pickles are read.",
+                "NONE where there is no pickle, ALLOWED, UNKNOWN or DENIED; null when it could not be read.",
                 a -> a.contents() == null ? null : "NONE");
     }
 
@@ -310,7 +311,7 @@ public final class CheckpointColumns {
                 : algorithms.size() == 1 ? algorithms.iterator().next().name() : "MIXED";
     }
 
-    private static java.util.stream.IntStream ranks(AdapterContents adapter) {
+    private static IntStream ranks(AdapterContents adapter) {
         return adapter.index().modules().stream()
                 .filter(module -> module.rank() != null)
                 .mapToInt(AdapterModule::rank);

@@ -13,7 +13,6 @@ import static io.doraxis.tensorfile.Reason.WRONG_TYPE;
 
 import java.io.IOException;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -41,14 +40,7 @@ final class HeaderParser {
     private final Map<String, String> metadata = new LinkedHashMap<>();
     private final List<Finding> findings = new ArrayList<>();
 
-    // The entry being read; a field at a time, as their order is free.
-    private Dtype dtype;
-    private Dtype lastDtype = Dtype.F32;
-    private long[] dims = new long[8];
-    private int rank;
-    private long begin;
-    private long end;
-    private final UsualEntry usual = new UsualEntry();
+    private final TensorEntry entry = new TensorEntry();
 
     HeaderParser(HeaderWindow window, long dataStart) {
         this.json = new JsonCursor(window);
@@ -111,7 +103,8 @@ final class HeaderParser {
     }
 
     private void add(String name, long hash, boolean escaped) {
-        TensorInfo tensor = new TensorInfo(name, dtype, Shape.copyOf(dims, rank), dataStart + begin, dataStart + end);
+        Shape shape = Shape.copyOf(entry.dims, entry.rank);
+        TensorInfo tensor = new TensorInfo(name, entry.dtype, shape, dataStart + entry.begin, dataStart + entry.end);
         int earlier = names.put(hash, name, tensors.size(), tensors);
         if (earlier >= 0) {
             tensors.set(earlier, null);
@@ -143,12 +136,7 @@ final class HeaderParser {
 
     // {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, or the same three in a list.
     private void readEntry(long at) throws MalformedTensorFileException, IOException {
-        if (json.readUsualEntry(usual)) {
-            dtype = usual.dtype;
-            dims = usual.dims;
-            rank = usual.rank;
-            begin = usual.begin;
-            end = usual.end;
+        if (json.readUsualEntry(entry)) {
             return;
         }
         int seen = 0;
@@ -234,16 +222,15 @@ final class HeaderParser {
     private void dtypeOfText() throws MalformedTensorFileException, IOException {
         long at = json.position();
         json.scanKey();
-        if (!json.textEquals(lastDtype.name())) {
+        if (!json.textEquals(entry.dtype.name())) { // mostly the same as before
             String name = json.text();
-            lastDtype = Dtype.of(name)
+            entry.dtype = Dtype.of(name)
                     .orElseThrow(() -> new MalformedTensorFileException(
                             UNKNOWN_DTYPE,
                             at,
                             "dtype '" + SafetensorsReader.clip(name) + "'",
                             "one of safetensors 0.8.0's 22 dtypes"));
         }
-        dtype = lastDtype;
     }
 
     private void readShape() throws MalformedTensorFileException, IOException {
@@ -251,16 +238,13 @@ final class HeaderParser {
             throw json.unexpectedType("a list of dimensions");
         }
         json.enter();
-        rank = 0;
+        entry.rank = 0;
         boolean more = json.peekToken() != ']';
         while (more) {
-            if (rank == MAX_DIMS) {
+            if (entry.rank == MAX_DIMS) {
                 throw JsonCursor.overLimit(json.position(), "a shape of more than " + MAX_DIMS + " dimensions");
             }
-            if (rank == dims.length) {
-                dims = Arrays.copyOf(dims, rank * 2);
-            }
-            dims[rank++] = json.unsignedLong();
+            entry.addDim(json.unsignedLong());
             more = json.another(']');
         }
         json.leave(']');
@@ -274,11 +258,11 @@ final class HeaderParser {
         if (json.peekToken() == ']') {
             throw json.unexpectedType("two offsets");
         }
-        begin = json.unsignedLong();
+        entry.begin = json.unsignedLong();
         if (!json.another(']')) {
             throw json.unexpectedType("two offsets");
         }
-        end = json.unsignedLong();
+        entry.end = json.unsignedLong();
         if (json.another(']')) {
             throw json.unexpectedType("two offsets");
         }

@@ -246,9 +246,9 @@ final class JsonCursor {
     }
 
     /** Reads a tensor's entry if it has the form that every writer gives it; otherwise nothing happens. */
-    boolean readUsualEntry(UsualEntry entry) throws IOException {
+    boolean readUsualEntry(TensorEntry entry) throws IOException {
         peekToken();
-        int after = entry.read(bytes, pos, limit);
+        int after = entry.readUsual(bytes, pos, limit);
         if (after < 0) {
             return false;
         }

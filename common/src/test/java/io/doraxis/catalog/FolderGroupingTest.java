@@ -4,11 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.doraxis.catalog.Checkpoint.Form;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
@@ -173,7 +175,7 @@ class FolderGroupingTest {
         List<StoredObject> folder =
                 NAMES.stream().map(FolderGroupingTest::object).collect(Collectors.toList());
         Set<Checkpoint> expected = Set.copyOf(FolderGrouping.of(folder).checkpoints());
-        java.util.Collections.shuffle(folder, new Random(seed));
+        Collections.shuffle(folder, new Random(seed));
         assertThat(Set.copyOf(FolderGrouping.of(folder).checkpoints())).isEqualTo(expected);
     }
 
@@ -192,7 +194,7 @@ class FolderGroupingTest {
 
     @Test
     void aFlatFolderOfManyFilesHasManyKeys() {
-        long keys = java.util.stream.IntStream.range(0, 100_000)
+        long keys = IntStream.range(0, 100_000)
                 .mapToObj(i -> FolderGrouping.keyOf(object("lora-" + i + ".safetensors")))
                 .distinct()
                 .count();

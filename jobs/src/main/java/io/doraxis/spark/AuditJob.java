@@ -131,12 +131,12 @@ public final class AuditJob {
                 new AuditCheckpoints(shipped, stamp, options.modules(), options.ioConcurrency(), done, failed);
         Dataset<Row> rows = spark.createDataFrame(
                 checkpoints.mapPartitions(audit), AuditCheckpoints.schema(stamp, options.modules()));
+        Dataset<Row> kept =
+                options.modules() ? rows.persist(StorageLevel.DISK_ONLY()) : rows; // read once, written twice
+        kept.drop(AuditCheckpoints.MODULES).write().parquet(output.table("checkpoints"));
         if (!options.modules()) {
-            rows.write().parquet(output.table("checkpoints"));
             return;
         }
-        Dataset<Row> kept = rows.persist(StorageLevel.DISK_ONLY()); // read once, written twice
-        kept.drop(AuditCheckpoints.MODULES).write().parquet(output.table("checkpoints"));
         kept.select(functions.explode(functions.col(AuditCheckpoints.MODULES)).as("module"))
                 .select("module.*")
                 .write()

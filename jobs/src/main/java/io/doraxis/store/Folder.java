@@ -3,6 +3,7 @@ package io.doraxis.store;
 import io.doraxis.catalog.StoredObject;
 import java.io.IOException;
 import java.io.Serializable;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -121,7 +122,7 @@ public record Folder(String uri, boolean recursive) implements Serializable {
             try {
                 return statuses.hasNext();
             } catch (IOException e) {
-                throw new java.io.UncheckedIOException(e); // a listing that breaks off would lose objects
+                throw new UncheckedIOException(e); // a listing that breaks off would lose objects
             }
         }
 
@@ -130,7 +131,7 @@ public record Folder(String uri, boolean recursive) implements Serializable {
             try {
                 return ObjectStore.object(statuses.next());
             } catch (IOException e) {
-                throw new java.io.UncheckedIOException(e);
+                throw new UncheckedIOException(e);
             }
         }
     }

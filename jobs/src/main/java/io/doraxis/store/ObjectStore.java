@@ -15,6 +15,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.NoSuchFileException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -216,7 +217,7 @@ public final class ObjectStore {
     }
 
     static StoreException failure(String uri, IOException e) {
-        Reason reason = e instanceof FileNotFoundException || e instanceof java.nio.file.NoSuchFileException
+        Reason reason = e instanceof FileNotFoundException || e instanceof NoSuchFileException
                 ? Reason.STORE_NOT_FOUND
                 : e instanceof AccessDeniedException || e instanceof AccessControlException
                         ? Reason.STORE_FORBIDDEN

@@ -7,10 +7,11 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
 /**
- * A tensor's entry in the one form that the reference writes, read without the general parser: {@code
- * {"dtype":"F16","shape":[4,320],"data_offsets":[0,2560]}}. Anything else, right or wrong, is left to the general parser.
+ * A tensor's entry as it is read. It reads by itself the one form that the reference writes, {@code
+ * {"dtype":"F16","shape":[4,320],"data_offsets":[0,2560]}}; anything else, right or wrong, is left to {@link
+ * HeaderParser}.
  */
-final class UsualEntry {
+final class TensorEntry {
     private static final VarHandle EIGHT_BYTES =
             MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
     private static final long ONES = 0x0101010101010101L;
@@ -25,17 +26,30 @@ final class UsualEntry {
     private static final long LARGEST = Long.MAX_VALUE / 10 - 1;
 
     Dtype dtype = Dtype.F32;
-    final long[] dims = new long[MAX_DIMS];
+
+    /** Of which the first {@code rank} count. */
+    long[] dims = new long[MAX_DIMS];
+
     int rank;
+
+    /** Counted from the first byte of the data. */
     long begin;
+
     long end;
+
+    void addDim(long dim) {
+        if (rank == dims.length) {
+            dims = Arrays.copyOf(dims, rank * 2);
+        }
+        dims[rank++] = dim;
+    }
 
     private byte[] in;
     private int p;
     private int limit;
 
     /** Reads the entry at {@code from}; returns where it ends, or -1 if it is not of this form or not all there. */
-    int read(byte[] bytes, int from, int to) {
+    int readUsual(byte[] bytes, int from, int to) {
         in = bytes;
         p = from;
         limit = to;

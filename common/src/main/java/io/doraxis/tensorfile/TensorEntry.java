@@ -66,13 +66,23 @@ final class TensorEntry {
         return -1;
     }
 
+    /** @param expected eight bytes at least, which are compared at once */
     private boolean take(byte[] expected) {
         int after = p + expected.length;
-        if (after > limit || !Arrays.equals(in, p, after, expected, 0, expected.length)) {
+        if (after > limit || !sameEight(after - 8, expected, expected.length - 8)) {
             return false;
+        }
+        for (int i = 0; i < expected.length - 8; i += 8) {
+            if (!sameEight(p + i, expected, i)) {
+                return false;
+            }
         }
         p = after;
         return true;
+    }
+
+    private boolean sameEight(int at, byte[] expected, int from) {
+        return (long) EIGHT_BYTES.get(in, at) == (long) EIGHT_BYTES.get(expected, from);
     }
 
     private boolean takeByte(char expected) {
@@ -94,7 +104,11 @@ final class TensorEntry {
 
     private boolean takeName(byte[] name) {
         int after = p + name.length;
-        return after < limit && in[after] == '"' && take(name);
+        if (after >= limit || in[after] != '"' || !Arrays.equals(in, p, after, name, 0, name.length)) {
+            return false;
+        }
+        p = after;
+        return true;
     }
 
     private boolean takeShape() {

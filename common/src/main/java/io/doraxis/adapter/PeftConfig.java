@@ -3,6 +3,7 @@ package io.doraxis.adapter;
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.core.json.JsonReadFeature;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -28,8 +29,13 @@ public record PeftConfig(
         List<String> targetModules,
         boolean targetIsPattern,
         List<String> modulesToSave,
-        String baseModel) {
-    private static final JsonFactory JSON = new JsonFactory();
+        String baseModel,
+        PeftPattern.Budget budget) {
+    /** Python's parser, which PEFT uses, takes NaN and Infinity too. */
+    private static final JsonFactory JSON = JsonFactory.builder()
+            .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
+            .build();
+
     private static final double DEFAULT_RANK = 8;
     private static final double DEFAULT_ALPHA = 8;
 
@@ -49,10 +55,11 @@ public record PeftConfig(
 
     /** The scale of a module's product, by PEFT's own rules. */
     Scaling scaling(String path, Integer rankOfTensors) {
-        double rank = PeftPattern.first(rankPattern, path)
+        double rank = PeftPattern.first(rankPattern, path, budget)
                 .orElse(this.rank == null ? (rankOfTensors == null ? DEFAULT_RANK : rankOfTensors) : this.rank);
-        double alpha = PeftPattern.first(alphaPattern, path).orElse(this.alpha == null ? DEFAULT_ALPHA : this.alpha);
-        if (!(rank > 0) || Double.isNaN(alpha)) {
+        double alpha =
+                PeftPattern.first(alphaPattern, path, budget).orElse(this.alpha == null ? DEFAULT_ALPHA : this.alpha);
+        if (!(rank > 0) || !Double.isFinite(alpha)) {
             return new Scaling(alpha, null, "adapter_config.json gives no scale");
         }
         return new Scaling(alpha, alpha / (useRslora ? Math.sqrt(rank) : rank), "alpha from adapter_config.json");
@@ -60,7 +67,7 @@ public record PeftConfig(
 
     /** The rank that PEFT gives a module. */
     int rankOf(String path) {
-        return (int) PeftPattern.first(rankPattern, path).orElse(rank == null ? DEFAULT_RANK : rank);
+        return (int) PeftPattern.first(rankPattern, path, budget).orElse(rank == null ? DEFAULT_RANK : rank);
     }
 
     /** Whether {@code target_modules} names the module at that path, by PEFT's own rules; true where it cannot be told. */
@@ -71,9 +78,14 @@ public record PeftConfig(
         if (targetIsPattern) {
             String pattern = targetModules.get(0);
             return pattern.equals("all-linear")
-                    || PeftPattern.fullMatch(pattern, path).orElse(true);
+                    || PeftPattern.fullMatch(pattern, path, budget).orElse(true);
         }
         return targetModules.stream().anyMatch(target -> path.equals(target) || path.endsWith("." + target));
+    }
+
+    /** Whether its expressions took too long, so that some modules were matched with none of them. */
+    public boolean isGivenUp() {
+        return budget.isSpent();
     }
 
     private static final class Reader {
@@ -111,7 +123,8 @@ public record PeftConfig(
                     targetModules,
                     targetIsPattern,
                     modulesToSave,
-                    baseModel);
+                    baseModel,
+                    new PeftPattern.Budget());
         }
 
         private void readField(String field) throws IOException {

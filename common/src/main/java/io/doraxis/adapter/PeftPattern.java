@@ -8,25 +8,49 @@ import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 
 /**
- * PEFT's regular expressions over module paths. They come from the file, so each match has a budget: one that
- * backtracks without end is given up and counts as no match.
+ * PEFT's regular expressions over module paths. They come from the file, so each match has a budget, and all matches of
+ * a configuration have one: what takes longer is given up and counts as no match.
  */
 final class PeftPattern {
     private static final int MAX_STEPS = 200_000;
     private static final int MAX_PATTERN = 10_000;
+    private static final long MAX_STEPS_OF_ALL = 20_000_000;
+
+    /** About what it costs to compile one character, in steps of a match. */
+    private static final int COMPILE_STEPS = 20;
+
     private static final int MAX_GROUPS = 12;
 
     private PeftPattern() {}
 
+    /** What the expressions of one configuration may still cost. */
+    static final class Budget {
+        private long left = MAX_STEPS_OF_ALL;
+
+        /** False when nothing is left. */
+        boolean take(long steps) {
+            left -= steps;
+            return left >= 0;
+        }
+
+        boolean isSpent() {
+            return left < 0;
+        }
+    }
+
     /** The value of the first key that matches, as {@code get_pattern_key} in PEFT's {@code utils/other.py} looks it up. */
-    static OptionalDouble first(Map<String, Double> patterns, String path) {
+    static OptionalDouble first(Map<String, Double> patterns, String path, Budget budget) {
         for (Map.Entry<String, Double> entry : patterns.entrySet()) {
+            if (!budget.take(1)) {
+                return OptionalDouble.empty();
+            }
             String key = entry.getKey();
             boolean found = isPlain(key)
                     ? endsWith(path, key)
                     : path.equals(key)
                             || path.endsWith("." + key)
-                            || matches("(.*\\.)?(" + key + ")$", path, false).orElse(false);
+                            || matches("(.*\\.)?(" + key + ")$", path, false, budget)
+                                    .orElse(false);
             if (found) {
                 return OptionalDouble.of(entry.getValue());
             }
@@ -69,16 +93,17 @@ final class PeftPattern {
     }
 
     /** Python's {@code re.fullmatch}; empty when the expression is broken or costs too much. */
-    static Optional<Boolean> fullMatch(String pattern, String path) {
-        return matches(pattern, path, true);
+    static Optional<Boolean> fullMatch(String pattern, String path, Budget budget) {
+        return matches(pattern, path, true, budget);
     }
 
-    private static Optional<Boolean> matches(String pattern, String path, boolean full) {
-        if (pattern.length() > MAX_PATTERN || !isTame(pattern)) {
+    private static Optional<Boolean> matches(String pattern, String path, boolean full, Budget budget) {
+        boolean affordable = budget.take((long) COMPILE_STEPS * pattern.length());
+        if (!affordable || pattern.length() > MAX_PATTERN || !isTame(pattern)) {
             return Optional.empty();
         }
         try {
-            Matcher matcher = Pattern.compile(pattern).matcher(new Budgeted(path, new int[] {MAX_STEPS}));
+            Matcher matcher = Pattern.compile(pattern).matcher(new Budgeted(path, budget));
             return Optional.of(full ? matcher.matches() : matcher.lookingAt());
         } catch (PatternSyntaxException | BudgetSpent | StackOverflowError e) {
             return Optional.empty();
@@ -93,7 +118,16 @@ final class PeftPattern {
         }
     }
 
-    private record Budgeted(CharSequence text, int[] left) implements CharSequence {
+    private static final class Budgeted implements CharSequence {
+        private final CharSequence text;
+        private final Budget ofAll;
+        private int left = MAX_STEPS;
+
+        Budgeted(CharSequence text, Budget ofAll) {
+            this.text = text;
+            this.ofAll = ofAll;
+        }
+
         @Override
         public int length() {
             return text.length();
@@ -101,7 +135,7 @@ final class PeftPattern {
 
         @Override
         public char charAt(int index) {
-            if (--left[0] < 0) {
+            if (--left < 0 || !ofAll.take(1)) {
                 throw new BudgetSpent();
             }
             return text.charAt(index);

@@ -1,5 +1,6 @@
 package io.doraxis.audit;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import io.doraxis.adapter.AdapterIndex;
 import io.doraxis.adapter.AdapterModule;
 import io.doraxis.adapter.CheckpointKind;
@@ -15,13 +16,17 @@ import io.doraxis.dora.CheckpointVerdict;
 import io.doraxis.tensorfile.Container;
 import io.doraxis.tensorfile.Finding;
 import io.doraxis.tensorfile.MalformedTensorFileException;
+import io.doraxis.tensorfile.Printable;
+import io.doraxis.tensorfile.RangeReader;
 import io.doraxis.tensorfile.Reason;
 import io.doraxis.tensorfile.SafetensorsReader;
 import io.doraxis.tensorfile.StoreException;
 import io.doraxis.tensorfile.TensorData;
 import io.doraxis.tensorfile.TensorIndex;
 import io.doraxis.tensorfile.TensorInfo;
+import java.io.FilterInputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -71,8 +76,14 @@ public final class CheckpointAuditor {
                 checkpoint.form() == Checkpoint.Form.SHARDED ? pass.namedByIndex(side, weights) : weights;
         List<TensorIndex> indexes = new ArrayList<>();
         TensorData data = TensorData.NONE;
+        int tensors = 0;
         for (FetchedFile file : parts) {
             Optional<TensorIndex> index = pass.header(file);
+            tensors += index.map(found -> found.tensors().size()).orElse(0);
+            if (tensors > SafetensorsReader.MAX_TENSORS) {
+                pass.tooManyTensors(file);
+                break;
+            }
             if (index.isPresent()) {
                 indexes.add(index.get());
                 if (parts.size() == 1) {
@@ -123,6 +134,11 @@ public final class CheckpointAuditor {
                     Finding.Code.INCOMPLETE_MODULE,
                     incomplete.size() + " modules lack factors, such as " + incomplete.get(0)));
         }
+        if (config != null && config.isGivenUp()) {
+            findings.add(new Finding(
+                    Finding.Code.PEFT_CONFIG,
+                    "the expressions of adapter_config.json took too long: some were not tried"));
+        }
         boolean saved = config != null && !config.modulesToSave().isEmpty();
         if (adapter.unrecognised() > 0 && !saved) {
             findings.add(new Finding(
@@ -147,6 +163,8 @@ public final class CheckpointAuditor {
 
     /** The reading of one checkpoint: what was met on the way. */
     private static final class Pass {
+        private static final int MAX_MESSAGE = 4_000;
+
         private final Checkpoint checkpoint;
         private final List<Finding> findings = new ArrayList<>();
         private String container;
@@ -188,13 +206,7 @@ public final class CheckpointAuditor {
                 return Optional.empty();
             }
             try {
-                TensorIndex index = SafetensorsReader.read(file.reader(), file.head(), file.length());
-                long behind = index.dataStart() - file.length();
-                if (behind > 0) { // the header was longer than the first request
-                    bytesRead += behind;
-                    requests++;
-                }
-                return Optional.of(index);
+                return Optional.of(SafetensorsReader.read(counted(file.reader()), file.head(), file.length()));
             } catch (MalformedTensorFileException e) {
                 failed(e.reason(), file.object().uri() + ": " + e.getMessage());
             } catch (StoreException e) {
@@ -203,6 +215,41 @@ public final class CheckpointAuditor {
                 failed(Reason.STORE_FAILED, e.toString());
             }
             return Optional.empty();
+        }
+
+        void tooManyTensors(FetchedFile file) {
+            failed(
+                    Reason.OVER_LIMIT,
+                    "%s: OVER_LIMIT at byte 0: found more than %d tensors in all shards, expected what a program would write"
+                            .formatted(file.object().uri(), SafetensorsReader.MAX_TENSORS));
+        }
+
+        /** What is read behind the first bytes counts too, however the reading ends. */
+        private RangeReader counted(RangeReader reader) {
+            return new RangeReader() {
+                @Override
+                public String name() {
+                    return reader.name();
+                }
+
+                @Override
+                public long length() {
+                    return reader.length();
+                }
+
+                @Override
+                public InputStream open(long from, long to) throws IOException {
+                    requests++;
+                    return new FilterInputStream(reader.open(from, to)) {
+                        @Override
+                        public int read(byte[] into, int at, int length) throws IOException {
+                            int read = super.read(into, at, length);
+                            bytesRead += Math.max(read, 0);
+                            return read;
+                        }
+                    };
+                }
+            };
         }
 
         private static boolean isCalledSafetensors(StoredObject object) {
@@ -227,13 +274,13 @@ public final class CheckpointAuditor {
                 failed(side.failure().reason(), side.failure().message());
                 return Optional.empty();
             }
+            if (isCut(side)) {
+                return Optional.empty();
+            }
             try {
                 return Optional.of(PeftConfig.parse(Arrays.copyOf(side.head(), side.length())));
             } catch (IOException e) {
-                failed(
-                        Reason.INVALID_SIDE_FILE,
-                        "%s: INVALID_SIDE_FILE at byte 0: found %s, expected PEFT's configuration"
-                                .formatted(side.object().uri(), firstLine(e.getMessage())));
+                invalid(side, e, "PEFT's configuration");
                 return Optional.empty();
             }
         }
@@ -244,6 +291,9 @@ public final class CheckpointAuditor {
                 failed(side.failure().reason(), side.failure().message());
                 return shards;
             }
+            if (isCut(side)) {
+                return shards;
+            }
             try {
                 Set<String> named = ShardIndex.parse(side.head(), side.length()).files();
                 compare(side.object().uri(), named, shards);
@@ -251,10 +301,7 @@ public final class CheckpointAuditor {
                         .filter(file -> named.contains(file.object().fileName()))
                         .toList();
             } catch (IOException e) {
-                failed(
-                        Reason.INVALID_SIDE_FILE,
-                        "%s: INVALID_SIDE_FILE at byte 0: found %s, expected an index with a weight_map"
-                                .formatted(side.object().uri(), firstLine(e.getMessage())));
+                invalid(side, e, "an index with a weight_map");
                 return shards;
             }
         }
@@ -284,8 +331,35 @@ public final class CheckpointAuditor {
             }
         }
 
-        private static String firstLine(String text) {
-            return text.lines().findFirst().orElse("");
+        /** A side file that is longer than any real one was read in part only. */
+        private boolean isCut(FetchedFile side) {
+            boolean cut = side.length() < side.object().size();
+            if (cut) {
+                failed(
+                        Reason.OVER_LIMIT,
+                        "%s: OVER_LIMIT at byte 0: found a side file of %d bytes, expected at most %d"
+                                .formatted(side.object().uri(), side.object().size(), side.length()));
+            }
+            return cut;
+        }
+
+        private void invalid(FetchedFile side, IOException e, String expected) {
+            long at = 0;
+            String found = e.getMessage();
+            if (e instanceof JsonProcessingException json) {
+                at = json.getLocation() == null
+                        ? 0
+                        : Math.max(0, json.getLocation().getByteOffset());
+                found = json.getOriginalMessage();
+            }
+            failed(
+                    Reason.INVALID_SIDE_FILE,
+                    "%s: INVALID_SIDE_FILE at byte %d: found %s, expected %s"
+                            .formatted(
+                                    side.object().uri(),
+                                    at,
+                                    found.lines().findFirst().orElse(""),
+                                    expected));
         }
 
         /** The first failure names the row's reason. */
@@ -293,7 +367,7 @@ public final class CheckpointAuditor {
             unreadable++;
             if (reason == null) {
                 reason = why;
-                message = text;
+                message = Printable.of(text, MAX_MESSAGE);
             }
         }
 

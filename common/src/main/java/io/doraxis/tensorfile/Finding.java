@@ -4,6 +4,12 @@ import java.io.Serializable;
 
 /** Something odd that does not stop a file from being read: an entry of the {@code warnings} column. */
 public record Finding(Code code, String detail) implements Serializable {
+    private static final int MAX_DETAIL = 2_000;
+
+    public Finding {
+        detail = Printable.of(detail, MAX_DETAIL);
+    }
+
     /** Stable codes: they are stored in the audit table, so none is ever renamed. */
     public enum Code {
         /** Two tensors of one name: the last one counts, as in the reference; other readers may take the first. */
@@ -30,6 +36,8 @@ public record Finding(Code code, String detail) implements Serializable {
         UNRECOGNISED_TENSORS,
         /** What the metadata says about the axis is not what the shapes prove. */
         CLAIM_CONFLICT,
+        /** The expressions of adapter_config.json took too long and were given up. */
+        PEFT_CONFIG,
         /** Shards are missing, left over or disagree with their index. */
         SHARDS
     }

@@ -22,7 +22,6 @@ final class HeaderParser {
     private static final String METADATA = "__metadata__";
     private static final int MAX_FINDINGS = 20;
     private static final int MAX_DIMS = 1 << 10;
-    private static final int MAX_TENSORS = 1_000_000;
 
     /** About what a name and its entry take. */
     private static final int USUAL_ENTRY_BYTES = 128;
@@ -73,7 +72,7 @@ final class HeaderParser {
         while (more) {
             long at = json.position();
             String name = json.key();
-            boolean escaped = json.textWasEscaped();
+            boolean odd = !json.textIsPlain();
             long hash = json.textHash();
             json.colon();
             if (name.equals(METADATA)) {
@@ -84,11 +83,11 @@ final class HeaderParser {
                 metadataSeen = true;
                 readMetadata();
             } else {
-                if (tensors.size() == MAX_TENSORS) {
-                    throw JsonCursor.overLimit(at, "more than " + MAX_TENSORS + " tensors");
+                if (tensors.size() == SafetensorsReader.MAX_TENSORS) {
+                    throw JsonCursor.overLimit(at, "more than " + SafetensorsReader.MAX_TENSORS + " tensors");
                 }
                 readEntry(at);
-                add(name, hash, escaped);
+                add(name, hash, odd);
             }
             more = json.another('}');
         }
@@ -102,7 +101,7 @@ final class HeaderParser {
         }
     }
 
-    private void add(String name, long hash, boolean escaped) {
+    private void add(String name, long hash, boolean odd) {
         Shape shape = Shape.copyOf(entry.dims, entry.rank);
         TensorInfo tensor = new TensorInfo(name, entry.dtype, shape, dataStart + entry.begin, dataStart + entry.end);
         int earlier = names.put(hash, name, tensors.size(), tensors);
@@ -110,8 +109,8 @@ final class HeaderParser {
             tensors.set(earlier, null);
             replaced = true;
             note(DUPLICATE_TENSOR_NAME, "'" + SafetensorsReader.clip(name) + "': the last entry counts");
-        } else if (isSuspicious(name, escaped)) {
-            note(SUSPICIOUS_TENSOR_NAME, "'" + printable(SafetensorsReader.clip(name)) + "'");
+        } else if (isSuspicious(name, odd)) {
+            note(SUSPICIOUS_TENSOR_NAME, "'" + SafetensorsReader.clip(name) + "'");
         }
         tensors.add(tensor);
     }
@@ -123,15 +122,11 @@ final class HeaderParser {
     }
 
     /** Whether a name could lead a careless program astray; control characters stand in it only if escaped. */
-    private static boolean isSuspicious(String name, boolean escaped) {
+    private static boolean isSuspicious(String name, boolean odd) {
         return name.isEmpty()
                 || name.indexOf(0x7f) >= 0
                 || name.contains("../")
-                || escaped && name.chars().anyMatch(c -> c < ' ' || c == '\\');
-    }
-
-    private static String printable(String name) {
-        return name.replaceAll("\\p{Cntrl}", "?");
+                || odd && (name.indexOf('\\') >= 0 || Printable.alters(name));
     }
 
     // {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, or the same three in a list.

@@ -161,9 +161,9 @@ final class JsonCursor {
         return true;
     }
 
-    /** Whether the text scanned last was written with escapes. */
-    boolean textWasEscaped() {
-        return textEscaped;
+    /** Whether the text scanned last is of ASCII and was written without escapes. */
+    boolean textIsPlain() {
+        return textAscii && !textEscaped;
     }
 
     String text() {

@@ -7,6 +7,8 @@ package io.doraxis.tensorfile;
 public final class MalformedTensorFileException extends Exception {
     private static final long serialVersionUID = 1;
 
+    private static final int MAX_TEXT = 400;
+
     private final Reason reason;
     private final long offset;
 
@@ -17,7 +19,12 @@ public final class MalformedTensorFileException extends Exception {
      */
     public MalformedTensorFileException(Reason reason, long offset, String found, String expected) {
         // Without a stack trace: it tells of a file, thousands of times in an audit, and not of the program.
-        super("%s at byte %d: found %s, expected %s".formatted(reason, offset, found, expected), null, false, false);
+        super(
+                "%s at byte %d: found %s, expected %s"
+                        .formatted(reason, offset, Printable.of(found, MAX_TEXT), expected),
+                null,
+                false,
+                false);
         this.reason = reason;
         this.offset = offset;
     }

@@ -34,6 +34,9 @@ public final class SafetensorsReader {
     /** Bytes of the length before the header. */
     public static final int LENGTH_BYTES = 8;
 
+    /** Of one checkpoint: several times those of the largest model there is, as each costs memory. */
+    public static final int MAX_TENSORS = 250_000;
+
     private static final long MAX_HEADER_BYTES = 100_000_000;
     private static final VarHandle LITTLE_ENDIAN =
             MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
@@ -98,7 +101,7 @@ public final class SafetensorsReader {
         return switch (container) {
             case GIT_LFS_POINTER ->
                 other(Reason.GIT_LFS_POINTER, "a git-lfs pointer", "the file that it points to: run 'git lfs pull'");
-            case HTML -> other(Reason.HTML_PAGE, "an HTML page", "a tensor file: download it again, signed in");
+            case HTML -> other(Reason.HTML_PAGE, "an HTML or XML page", "a tensor file: download it again, signed in");
             case JSON -> other(Reason.JSON_DOCUMENT, "a JSON document", "a tensor file");
             case TEXT -> other(Reason.PLAIN_TEXT, "plain text", "a tensor file");
             case UNKNOWN, SAFETENSORS, EMPTY ->

@@ -1,7 +1,9 @@
 package io.doraxis.adapter;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
+import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -40,13 +42,13 @@ class PeftPatternTest {
         patterns.put("v_proj", 1.0);
         patterns.put(".*", 2.0);
         patterns.put("q_proj", 3.0);
-        assertThat(PeftPattern.first(patterns, PATH)).hasValue(2);
+        assertThat(PeftPattern.first(patterns, PATH, new PeftPattern.Budget())).hasValue(2);
     }
 
     @Test
     void aBrokenExpressionMatchesNothing() {
         assertThat(first("q_proj(", PATH)).isEmpty();
-        assertThat(PeftPattern.fullMatch("[", PATH)).isEmpty();
+        assertThat(fullMatch("[", PATH)).isEmpty();
     }
 
     @Test
@@ -57,27 +59,46 @@ class PeftPatternTest {
     @Test
     void anExpressionThatBacktracksWithoutEndIsGivenUp() {
         assertThat(first("(a+)+b", "a".repeat(200))).isEmpty();
-        assertThat(PeftPattern.fullMatch("(a|aa)+b", "a".repeat(200))).isNotEqualTo(Optional.of(true));
-        assertThat(PeftPattern.fullMatch("(.|x)*z", "x".repeat(200_000))).isNotEqualTo(Optional.of(true));
-        assertThat(PeftPattern.fullMatch("(x*)*y", "x".repeat(200))).isNotEqualTo(Optional.of(true));
-        assertThat(PeftPattern.fullMatch("(?:(?:(?:a*)*)*)*b", "a".repeat(60))).isNotEqualTo(Optional.of(true));
+        assertThat(fullMatch("(a|aa)+b", "a".repeat(200))).isNotEqualTo(Optional.of(true));
+        assertThat(fullMatch("(.|x)*z", "x".repeat(200_000))).isNotEqualTo(Optional.of(true));
+        assertThat(fullMatch("(x*)*y", "x".repeat(200))).isNotEqualTo(Optional.of(true));
+        assertThat(fullMatch("(?:(?:(?:a*)*)*)*b", "a".repeat(60))).isNotEqualTo(Optional.of(true));
     }
 
     @Test
     void anExpressionOfUnusualLengthIsGivenUp() {
-        assertThat(PeftPattern.fullMatch("a".repeat(10_001), "a".repeat(10_001)))
-                .isEmpty();
-        assertThat(PeftPattern.fullMatch("(".repeat(9_999), "a")).isEmpty();
+        assertThat(fullMatch("a".repeat(10_001), "a".repeat(10_001))).isEmpty();
+        assertThat(fullMatch("(".repeat(9_999), "a")).isEmpty();
     }
 
     @Test
     void aFullMatchMatchesTheWholePath() {
-        assertThat(PeftPattern.fullMatch(".*q_proj", PATH)).hasValue(true);
-        assertThat(PeftPattern.fullMatch("q_proj", PATH)).hasValue(false);
-        assertThat(PeftPattern.fullMatch(".*q", PATH)).hasValue(false);
+        assertThat(fullMatch(".*q_proj", PATH)).hasValue(true);
+        assertThat(fullMatch("q_proj", PATH)).hasValue(false);
+        assertThat(fullMatch(".*q", PATH)).hasValue(false);
     }
 
     private static OptionalDouble first(String key, String path) {
-        return PeftPattern.first(Map.of(key, 1.0), path);
+        return PeftPattern.first(Map.of(key, 1.0), path, new PeftPattern.Budget());
+    }
+
+    private static Optional<Boolean> fullMatch(String pattern, String path) {
+        return PeftPattern.fullMatch(pattern, path, new PeftPattern.Budget());
+    }
+
+    @Test
+    void allExpressionsOfAConfigurationShareABudget() {
+        Map<String, Double> patterns = new LinkedHashMap<>();
+        for (int i = 0; i < 4_000; i++) {
+            patterns.put(".*.*.*.*.*x" + i, 1.0);
+        }
+        PeftPattern.Budget budget = new PeftPattern.Budget();
+        assertThat(budget.isSpent()).isFalse();
+        assertTimeoutPreemptively(Duration.ofSeconds(20), () -> {
+            for (int module = 0; module < 300; module++) {
+                PeftPattern.first(patterns, "layers." + module + "." + "q".repeat(40) + "_proj", budget);
+            }
+        });
+        assertThat(budget.isSpent()).isTrue();
     }
 }

@@ -34,7 +34,7 @@ class RejectionTest {
     void anHtmlPage() {
         rejectsText(
                 "<!DOCTYPE html><html><body>Sign in</body></html>",
-                "HTML_PAGE at byte 0: found an HTML page, expected a tensor file: download it again, signed in");
+                "HTML_PAGE at byte 0: found an HTML or XML page, expected a tensor file: download it again, signed in");
     }
 
     @Test

@@ -4,6 +4,7 @@ import io.doraxis.spark.AuditJob;
 import io.doraxis.spark.AuditOptions;
 import io.doraxis.spark.Progress;
 import io.doraxis.spark.RunRecord;
+import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -22,7 +23,7 @@ import picocli.CommandLine.Spec;
         exitCodeList = {
             "0:done, every object accounted for",
             "1:the job failed",
-            "2:done, but the store failed on more objects than --max-store-errors allows",
+            "2:done, but the store failed on more checkpoints than --max-store-errors allows",
             "3:a --fail-on condition was met",
             "64:wrong usage"
         })
@@ -98,10 +99,29 @@ final class AuditCommand implements Callable<Integer> {
         RunRecord record = run(new AuditOptions(inputs, output, !noModules, ioConcurrency), master);
         spec.commandLine().getOut().print(AuditSummary.of(record));
         spec.commandLine().getOut().flush();
-        if (conditions.stream().anyMatch(condition -> condition.isMet(record))) {
-            return Doraxis.CONDITION_MET;
+        return status(record, conditions);
+    }
+
+    /** Each reason for a status other than 0 is said. */
+    private int status(RunRecord record, List<FailCondition> conditions) {
+        PrintWriter err = spec.commandLine().getErr();
+        int status = 0;
+        if (record.objects_listed() == 0) {
+            err.println("doraxis: warning: nothing lies below " + String.join(", ", inputs));
         }
-        return record.storeErrorShare() > maxStoreErrors ? Doraxis.STORE_ERRORS : 0;
+        if (record.storeErrorShare() > maxStoreErrors) {
+            err.printf(
+                    "doraxis: the store failed on %,d of %,d checkpoints; --max-store-errors allows a share of %s%n",
+                    record.status("STORE_ERROR"), record.checkpoints(), maxStoreErrors);
+            status = Doraxis.STORE_ERRORS;
+        }
+        for (FailCondition condition : conditions) {
+            if (condition.isMet(record)) {
+                err.println("doraxis: --fail-on " + condition.found(record));
+                status = Doraxis.CONDITION_MET;
+            }
+        }
+        return status;
     }
 
     static RunRecord run(AuditOptions options, String master) throws Exception {

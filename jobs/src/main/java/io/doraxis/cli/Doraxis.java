@@ -1,5 +1,6 @@
 package io.doraxis.cli;
 
+import io.doraxis.tensorfile.Printable;
 import java.io.PrintWriter;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -51,11 +52,11 @@ public final class Doraxis {
         return (error, command, parsed) -> {
             PrintWriter err = command.getErr();
             if (error instanceof UsageException) {
-                err.println("doraxis: " + error.getMessage());
+                err.println("doraxis: " + Printable.of(error.getMessage()));
                 return USAGE;
             }
             String message = error.getMessage() == null ? error.toString() : error.getMessage();
-            err.println("doraxis: " + message.lines().findFirst().orElse(""));
+            err.println("doraxis: " + Printable.of(message.lines().findFirst().orElse("")));
             if (System.getProperty("doraxis.log.level") == null) {
                 err.println("doraxis: run again with -v for more");
             } else {

@@ -9,6 +9,7 @@ import io.doraxis.audit.CheckpointAuditor.ValueSource;
 import io.doraxis.audit.CheckpointColumns;
 import io.doraxis.audit.CheckpointColumns.Stamp;
 import io.doraxis.audit.ModuleColumns;
+import io.doraxis.audit.Status;
 import io.doraxis.catalog.Checkpoint;
 import io.doraxis.catalog.FolderGrouping;
 import io.doraxis.catalog.StoredObject;
@@ -40,8 +41,9 @@ import picocli.CommandLine.Spec;
         description = "Says what one file or folder is, its axis and why, and what each program does with it.",
         exitCodeListHeading = "%nExit status:%n",
         exitCodeList = {
-            "0:explained, an unreadable file too",
+            "0:explained, a malformed file too",
             "1:it was not found, or the command failed",
+            "2:the store failed",
             "64:wrong usage"
         })
 final class ExplainCommand implements Callable<Integer> {
@@ -79,7 +81,7 @@ final class ExplainCommand implements Callable<Integer> {
             out.print(ExplainText.of(audit));
         }
         out.flush();
-        return 0;
+        return audit.reading().status() == Status.STORE_ERROR ? Doraxis.STORE_ERRORS : 0;
     }
 
     private Checkpoint find(ObjectStore store) throws IOException, Doraxis.UsageException {
@@ -87,7 +89,7 @@ final class ExplainCommand implements Callable<Integer> {
         boolean folder = status.isDirectory();
         Path parent = folder ? status.getPath() : status.getPath().getParent();
         List<Checkpoint> checkpoints = new ArrayList<>();
-        Iterator<StoredObject> objects = new Folder(parent.toString(), false).objects(store);
+        Iterator<StoredObject> objects = Folder.flat(parent.toString()).objects(store);
         for (Checkpoint checkpoint : FolderGrouping.of(() -> objects).checkpoints()) {
             if (folder || holds(checkpoint, status.getPath().toString())) {
                 checkpoints.add(checkpoint);

@@ -8,6 +8,7 @@ import io.doraxis.dora.CheckpointAxis;
 import io.doraxis.dora.CheckpointVerdict;
 import io.doraxis.dora.Evidence;
 import io.doraxis.tensorfile.Finding;
+import io.doraxis.tensorfile.Printable;
 import java.util.Map;
 import java.util.TreeMap;
 
@@ -36,7 +37,7 @@ final class ExplainText {
     }
 
     private void line(String format, Object... values) {
-        String line = format.formatted(values).replaceAll("\\p{Cntrl}", "?"); // names come from the file
+        String line = Printable.of(format.formatted(values)); // names come from the file
         text.append(line).append(System.lineSeparator());
     }
 

@@ -32,4 +32,10 @@ record FailCondition(String consumer, Outcome outcome) {
     boolean isMet(RunRecord record) {
         return record.outcomes(consumer, outcome.name()) > 0;
     }
+
+    /** What was found, in a user's words. */
+    String found(RunRecord record) {
+        String program = consumer == null ? "" : consumer + ":";
+        return "%s%s: %,d predictions".formatted(program, outcome, record.outcomes(consumer, outcome.name()));
+    }
 }

@@ -1,11 +1,13 @@
 package io.doraxis.cli;
 
+import java.util.regex.Pattern;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkConf;
 import org.apache.spark.sql.SparkSession;
 
 /** Spark as the commands need it: spark-submit's own where there is one, else embedded. */
 final class SparkSessions {
+    private static final Pattern MASTER = Pattern.compile("local(\\[.*])?|local-cluster\\[.*]|yarn|(spark|k8s)://.+");
     private static final String HADOOP = "spark.hadoop.";
     private static final String STREAM = "fs.s3a.input.stream.type";
     private static final String CLASSIC = "classic"; // one GET for a range, no HEAD
@@ -25,8 +27,12 @@ final class SparkSessions {
     }
 
     /** @param master null to take spark-submit's, or all cores of this machine */
-    static SparkSession open(String command, String master, int ioConcurrency) {
+    static SparkSession open(String command, String master, int ioConcurrency) throws Doraxis.UsageException {
         SparkConf conf = new SparkConf(); // spark-submit's settings, and spark.* system properties
+        if (master != null && !MASTER.matcher(master).matches()) {
+            throw new Doraxis.UsageException(
+                    "--master is local, local[N], yarn, spark://HOST:PORT or k8s://URL, not " + master);
+        }
         if (master != null) {
             conf.setMaster(master);
         }

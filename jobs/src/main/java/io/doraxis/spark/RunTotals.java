@@ -19,6 +19,9 @@ import org.apache.spark.sql.SparkSession;
 
 /** A run's totals, counted from the tables that it committed. */
 final class RunTotals {
+    /** Spark's own option: a folder may be called [a]. */
+    private static final String NO_GLOB = "__globPaths__";
+
     private final SparkSession spark;
     private final RunFolder folder;
     private final Dataset<Row> checkpoints;
@@ -26,7 +29,7 @@ final class RunTotals {
     RunTotals(SparkSession spark, RunFolder folder) {
         this.spark = spark;
         this.folder = folder;
-        this.checkpoints = spark.read().parquet(folder.table("checkpoints"));
+        this.checkpoints = spark.read().option(NO_GLOB, "false").parquet(folder.table("checkpoints"));
     }
 
     RunRecord record(

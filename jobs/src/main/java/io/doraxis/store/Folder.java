@@ -23,8 +23,14 @@ import org.apache.hadoop.fs.RemoteIterator;
  * A folder to be listed: a task's share of a listing.
  *
  * @param recursive whether everything below belongs to it, or its own files only
+ * @param root the root that it lies below, as the user gave it
  */
-public record Folder(String uri, boolean recursive) implements Serializable {
+public record Folder(String uri, boolean recursive, String root) implements Serializable {
+    /** The files of one folder, or a single file. */
+    public static Folder flat(String uri) {
+        return new Folder(uri, false, uri);
+    }
+
     /**
      * Splits roots into folders for the executors, level by level, until there are enough of them. A root may be a
      * single file.
@@ -33,27 +39,28 @@ public record Folder(String uri, boolean recursive) implements Serializable {
      */
     public static List<Folder> split(ObjectStore store, List<String> roots, int wanted) throws IOException {
         List<Folder> flat = new ArrayList<>();
-        List<Path> deep = new ArrayList<>();
+        List<Folder> deep = new ArrayList<>();
         for (FileStatus status : withoutNested(store, roots)) {
+            String uri = status.getPath().toString();
             if (status.isDirectory()) {
-                deep.add(status.getPath());
+                deep.add(new Folder(uri, true, uri));
             } else {
-                flat.add(new Folder(status.getPath().toString(), false));
+                flat.add(flat(uri));
             }
         }
-        List<Path> rootFolders = deep;
+        List<Folder> rootFolders = deep;
         while (deep.size() < wanted) {
-            List<Path> below = new ArrayList<>();
-            for (Path folder : deep) {
-                flat.add(new Folder(folder.toString(), false));
-                below.addAll(subfolders(store, folder, deep == rootFolders));
+            List<Folder> below = new ArrayList<>();
+            for (Folder folder : deep) {
+                flat.add(new Folder(folder.uri, false, folder.root));
+                below.addAll(folder.subfolders(store, deep == rootFolders));
             }
             deep = below;
             if (below.isEmpty()) {
                 break;
             }
         }
-        deep.forEach(folder -> flat.add(new Folder(folder.toString(), true)));
+        flat.addAll(deep);
         return flat;
     }
 
@@ -75,22 +82,23 @@ public record Folder(String uri, boolean recursive) implements Serializable {
         return kept;
     }
 
-    private static List<Path> subfolders(ObjectStore store, Path folder, boolean root) throws IOException {
-        List<Path> folders = new ArrayList<>();
-        FileSystem fileSystem = store.fileSystem(folder);
+    private List<Folder> subfolders(ObjectStore store, boolean isRoot) throws IOException {
+        List<Folder> folders = new ArrayList<>();
+        Path path = new Path(uri);
+        FileSystem fileSystem = store.fileSystem(path);
         RemoteIterator<FileStatus> entries;
         try {
-            entries = fileSystem.listStatusIterator(folder);
+            entries = fileSystem.listStatusIterator(path);
         } catch (IOException e) {
-            if (root) {
+            if (isRoot) {
                 throw e;
             }
             return folders; // its own listing meets the same, and makes a row of it
         }
         while (entries.hasNext()) {
             FileStatus entry = entries.next();
-            if (entry.isDirectory() && !isCycle(fileSystem, entry.getPath())) {
-                folders.add(entry.getPath());
+            if (entry.isDirectory() && !isListedElsewhere(fileSystem, entry.getPath(), root)) {
+                folders.add(new Folder(entry.getPath().toString(), true, root));
             }
         }
         return folders;
@@ -103,17 +111,33 @@ public record Folder(String uri, boolean recursive) implements Serializable {
         if (recursive && !(fileSystem instanceof RawLocalFileSystem)) {
             return new Objects(fileSystem.listFiles(path, true)); // one flat listing where the store has it
         }
-        return new Walk(fileSystem, path, recursive);
+        return new Walk(fileSystem, path, recursive, root);
     }
 
-    /** A local link to a folder above itself. */
-    private static boolean isCycle(FileSystem fileSystem, Path folder) throws IOException {
+    /**
+     * A local link to a folder of the same root, which is listed where it lies, or to one that leads here: links may go
+     * in circles.
+     */
+    private static boolean isListedElsewhere(FileSystem fileSystem, Path folder, String root) throws IOException {
         if (!(fileSystem instanceof RawLocalFileSystem)) {
             return false;
         }
-        java.nio.file.Path local = java.nio.file.Path.of(folder.toUri().getPath());
-        return Files.isSymbolicLink(local)
-                && local.toAbsolutePath().getParent().toRealPath().startsWith(local.toRealPath());
+        java.nio.file.Path link =
+                java.nio.file.Path.of(folder.toUri().getPath()).toAbsolutePath();
+        if (!Files.isSymbolicLink(link)) {
+            return false;
+        }
+        java.nio.file.Path target = link.toRealPath();
+        if (target.startsWith(
+                java.nio.file.Path.of(new Path(root).toUri().getPath()).toRealPath())) {
+            return true;
+        }
+        for (java.nio.file.Path above = link.getParent(); above != null; above = above.getParent()) {
+            if (above.toRealPath().startsWith(target)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private record Objects(RemoteIterator<? extends FileStatus> statuses) implements Iterator<StoredObject> {
@@ -140,13 +164,15 @@ public record Folder(String uri, boolean recursive) implements Serializable {
     private static final class Walk implements Iterator<StoredObject> {
         private final FileSystem fileSystem;
         private final boolean recursive;
+        private final String root;
         private final Deque<Path> folders = new ArrayDeque<>();
         private final Deque<StoredObject> objects = new ArrayDeque<>();
 
-        Walk(FileSystem fileSystem, Path root, boolean recursive) {
+        Walk(FileSystem fileSystem, Path start, boolean recursive, String root) {
             this.fileSystem = fileSystem;
             this.recursive = recursive;
-            folders.add(root);
+            this.root = root;
+            folders.add(start);
         }
 
         @Override
@@ -162,7 +188,7 @@ public record Folder(String uri, boolean recursive) implements Serializable {
                 for (FileStatus status : fileSystem.listStatus(folder)) {
                     if (!status.isDirectory()) {
                         objects.add(ObjectStore.object(status));
-                    } else if (recursive && !isCycle(fileSystem, status.getPath())) {
+                    } else if (recursive && !isListedElsewhere(fileSystem, status.getPath(), root)) {
                         folders.push(status.getPath());
                     }
                 }

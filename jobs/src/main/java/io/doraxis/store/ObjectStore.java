@@ -74,7 +74,13 @@ public final class ObjectStore {
      * @throws FileNotFoundException if nothing does
      */
     public FileStatus status(String uri) throws IOException {
-        Path path = new Path(uri);
+        Path path;
+        try {
+            path = new Path(uri);
+        } catch (IllegalArgumentException e) {
+            throw new IOException(
+                    "neither a path nor a URI: " + uri + " (a local name with a colon needs ./ before it)", e);
+        }
         try {
             return fileSystem(path).getFileStatus(path);
         } catch (FileNotFoundException e) {

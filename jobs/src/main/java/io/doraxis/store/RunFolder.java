@@ -43,6 +43,9 @@ public final class RunFolder {
     public static RunFolder begin(ObjectStore store, String output, Instant now) throws IOException {
         Path root = new Path(output);
         FileSystem fileSystem = store.fileSystem(root);
+        if (fileSystem.exists(root) && fileSystem.getFileStatus(root).isFile()) {
+            throw new IOException("the output is a file, not a folder: " + output);
+        }
         String id = ID.format(now) + "-" + String.format(Locale.ROOT, "%04x", new SecureRandom().nextInt(1 << 16));
         RunFolder folder = new RunFolder(fileSystem, fileSystem.makeQualified(root), id);
         if (!fileSystem.mkdirs(folder.runs())) {

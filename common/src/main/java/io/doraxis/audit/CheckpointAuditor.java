@@ -200,15 +200,15 @@ public final class CheckpointAuditor {
             }
             if (container.equals(Container.UNKNOWN.name()) && !isCalledSafetensors(file.object())) {
                 failed(
-                        Reason.UNSUPPORTED_CONTAINER,
-                        "%s: UNSUPPORTED_CONTAINER at byte 0: found bytes of no known container, expected safetensors"
-                                .formatted(file.object().uri()));
+                        file.object(),
+                        new MalformedTensorFileException(
+                                Reason.UNSUPPORTED_CONTAINER, 0, "bytes of no known container", "safetensors"));
                 return Optional.empty();
             }
             try {
                 return Optional.of(SafetensorsReader.read(counted(file.reader()), file.head(), file.length()));
             } catch (MalformedTensorFileException e) {
-                failed(e.reason(), file.object().uri() + ": " + e.getMessage());
+                failed(file.object(), e);
             } catch (StoreException e) {
                 failed(e.reason(), e.getMessage());
             } catch (IOException e) {
@@ -219,9 +219,12 @@ public final class CheckpointAuditor {
 
         void tooManyTensors(FetchedFile file) {
             failed(
-                    Reason.OVER_LIMIT,
-                    "%s: OVER_LIMIT at byte 0: found more than %d tensors in all shards, expected what a program would write"
-                            .formatted(file.object().uri(), SafetensorsReader.MAX_TENSORS));
+                    file.object(),
+                    new MalformedTensorFileException(
+                            Reason.OVER_LIMIT,
+                            0,
+                            "more than " + SafetensorsReader.MAX_TENSORS + " tensors in all shards",
+                            "what a program would write"));
         }
 
         /** What is read behind the first bytes counts too, however the reading ends. */
@@ -296,7 +299,7 @@ public final class CheckpointAuditor {
             }
             try {
                 Set<String> named = ShardIndex.parse(side.head(), side.length()).files();
-                compare(side.object().uri(), named, shards);
+                compare(side.object(), named, shards);
                 return shards.stream()
                         .filter(file -> named.contains(file.object().fileName()))
                         .toList();
@@ -306,20 +309,19 @@ public final class CheckpointAuditor {
             }
         }
 
-        private void compare(String index, Set<String> named, List<FetchedFile> shards) {
+        private void compare(StoredObject index, Set<String> named, List<FetchedFile> shards) {
             Set<String> listed =
                     shards.stream().map(file -> file.object().fileName()).collect(Collectors.toSet());
             Set<String> missing = new TreeSet<>(named);
             missing.removeAll(listed);
             if (!missing.isEmpty()) {
                 failed(
-                        Reason.MISSING_SHARD,
-                        "%s: MISSING_SHARD at byte 0: found %d of %d shards, expected %s too"
-                                .formatted(
-                                        index,
-                                        named.size() - missing.size(),
-                                        named.size(),
-                                        missing.iterator().next()));
+                        index,
+                        new MalformedTensorFileException(
+                                Reason.MISSING_SHARD,
+                                0,
+                                "%d of %d shards".formatted(named.size() - missing.size(), named.size()),
+                                missing.iterator().next() + " too"));
             }
             Set<String> stale = new TreeSet<>(listed);
             stale.removeAll(named);
@@ -336,9 +338,12 @@ public final class CheckpointAuditor {
             boolean cut = side.length() < side.object().size();
             if (cut) {
                 failed(
-                        Reason.OVER_LIMIT,
-                        "%s: OVER_LIMIT at byte 0: found a side file of %d bytes, expected at most %d"
-                                .formatted(side.object().uri(), side.object().size(), side.length()));
+                        side.object(),
+                        new MalformedTensorFileException(
+                                Reason.OVER_LIMIT,
+                                0,
+                                "a side file of " + side.object().size() + " bytes",
+                                "at most " + side.length()));
             }
             return cut;
         }
@@ -353,13 +358,16 @@ public final class CheckpointAuditor {
                 found = json.getOriginalMessage();
             }
             failed(
-                    Reason.INVALID_SIDE_FILE,
-                    "%s: INVALID_SIDE_FILE at byte %d: found %s, expected %s"
-                            .formatted(
-                                    side.object().uri(),
-                                    at,
-                                    found.lines().findFirst().orElse(""),
-                                    expected));
+                    side.object(),
+                    new MalformedTensorFileException(
+                            Reason.INVALID_SIDE_FILE,
+                            at,
+                            found.lines().findFirst().orElse(""),
+                            expected));
+        }
+
+        private void failed(StoredObject object, MalformedTensorFileException e) {
+            failed(e.reason(), object.uri() + ": " + e.getMessage());
         }
 
         /** The first failure names the row's reason. */

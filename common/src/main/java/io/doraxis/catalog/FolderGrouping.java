@@ -85,13 +85,9 @@ public record FolderGrouping(List<Checkpoint> checkpoints, Map<ObjectRole, Integ
     public static String keyOf(StoredObject object) {
         String name = object.fileName();
         boolean partOfAnother =
-                name.startsWith("adapter_") || INDEX.matcher(name).matches() || isShard(name);
+                name.startsWith("adapter_") || INDEX.matcher(name).matches() || name.contains("-of-");
         return partOfAnother
                 ? object.directory()
                 : object.directory() + "/#" + Integer.toHexString(name.hashCode() & 0xff);
-    }
-
-    private static boolean isShard(String name) {
-        return name.contains("-of-");
     }
 }

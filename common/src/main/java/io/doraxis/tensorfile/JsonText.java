@@ -1,15 +1,9 @@
 package io.doraxis.tensorfile;
 
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.VarHandle;
-import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 
 /** Texts of JSON at the level of bytes: UTF-8 and escapes. */
 final class JsonText {
-    private static final VarHandle EIGHT_BYTES =
-            MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
-    private static final long ONES = 0x0101010101010101L;
     private static final long HIGH_BITS = 0x8080808080808080L;
 
     private JsonText() {}
@@ -18,11 +12,14 @@ final class JsonText {
     static int skipPlain(byte[] bytes, int p, int end) {
         int at = p;
         while (at + 8 <= end) {
-            long eight = (long) EIGHT_BYTES.get(bytes, at);
-            long quotes = eight ^ ONES * '"';
-            long backslashes = eight ^ ONES * '\\';
+            long eight = EightBytes.at(bytes, at);
+            long quotes = eight ^ EightBytes.ONES * '"';
+            long backslashes = eight ^ EightBytes.ONES * '\\';
             // A borrow may mark bytes above the first one that is marked rightly, never below it.
-            long marked = (eight - ONES * ' ' | eight | quotes - ONES & ~quotes | backslashes - ONES & ~backslashes)
+            long marked = (eight - EightBytes.ONES * ' '
+                            | eight
+                            | quotes - EightBytes.ONES & ~quotes
+                            | backslashes - EightBytes.ONES & ~backslashes)
                     & HIGH_BITS;
             if (marked != 0) {
                 return at + (Long.numberOfTrailingZeros(marked) >>> 3);

@@ -1,8 +1,5 @@
 package io.doraxis.tensorfile;
 
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.VarHandle;
-import java.nio.ByteOrder;
 import java.security.SecureRandom;
 import java.util.List;
 
@@ -12,8 +9,6 @@ import java.util.List;
  * drawn at random, so no file can be made whose names collide.
  */
 final class NameTable {
-    private static final VarHandle EIGHT_BYTES =
-            MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
     private static final long KEY = new SecureRandom().nextLong() | 1;
     private static final long HASH = 0xffffffff_00000000L;
 
@@ -32,10 +27,10 @@ final class NameTable {
         long hash = KEY ^ (to - from);
         int at = from;
         for (; at + 8 <= to; at += 8) {
-            hash = mixed(hash ^ (long) EIGHT_BYTES.get(bytes, at));
+            hash = mixed(hash ^ EightBytes.at(bytes, at));
         }
         if (to - from >= 8) {
-            return mixed(hash ^ (long) EIGHT_BYTES.get(bytes, to - 8)); // some of them for the second time
+            return mixed(hash ^ EightBytes.at(bytes, to - 8)); // some of them for the second time
         }
         for (; at < to; at++) {
             hash = mixed(hash ^ bytes[at]);

@@ -12,9 +12,6 @@ import static io.doraxis.tensorfile.Reason.TOO_SMALL;
 import static io.doraxis.tensorfile.Reason.TRAILING_BYTES;
 
 import java.io.IOException;
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.VarHandle;
-import java.nio.ByteOrder;
 import java.util.Comparator;
 import java.util.List;
 
@@ -38,8 +35,6 @@ public final class SafetensorsReader {
     public static final int MAX_TENSORS = 250_000;
 
     private static final long MAX_HEADER_BYTES = 100_000_000;
-    private static final VarHandle LITTLE_ENDIAN =
-            MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
     private static final Comparator<TensorInfo> BY_OFFSET = (a, b) -> {
         int byBegin = Long.compareUnsigned(a.begin(), b.begin());
         return byBegin != 0 ? byBegin : Long.compareUnsigned(a.end(), b.end());
@@ -66,7 +61,7 @@ public final class SafetensorsReader {
             throw new MalformedTensorFileException(
                     TOO_SMALL, 0, length + " bytes", "8 bytes with the length of the header");
         }
-        long headerBytes = (long) LITTLE_ENDIAN.get(head, 0);
+        long headerBytes = EightBytes.at(head, 0);
         boolean tooLarge = headerBytes < 0 || headerBytes > MAX_HEADER_BYTES;
         if (tooLarge || Container.of(head, headLength) != Container.SAFETENSORS) {
             throw notSafetensors(head, headLength, headerBytes);
@@ -92,7 +87,7 @@ public final class SafetensorsReader {
 
     /** Where the header ends in a file that starts with these bytes, eight at least; 0 where they tell no length. */
     public static long headerEnd(byte[] head) {
-        long headerBytes = (long) LITTLE_ENDIAN.get(head, 0);
+        long headerBytes = EightBytes.at(head, 0);
         return headerBytes < 0 || headerBytes > MAX_HEADER_BYTES ? 0 : LENGTH_BYTES + headerBytes;
     }
 
@@ -189,6 +184,6 @@ public final class SafetensorsReader {
 
     /** A name short enough for a message. */
     static String clip(String name) {
-        return name.length() <= 120 ? name : name.substring(0, 117) + "...";
+        return Printable.of(name, 120);
     }
 }

@@ -1,8 +1,5 @@
 package io.doraxis.tensorfile;
 
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.VarHandle;
-import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
@@ -12,9 +9,6 @@ import java.util.Arrays;
  * HeaderParser}.
  */
 final class TensorEntry {
-    private static final VarHandle EIGHT_BYTES =
-            MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
-    private static final long ONES = 0x0101010101010101L;
     private static final byte[] BEFORE_DTYPE = ascii("{\"dtype\":\"");
     private static final byte[] BEFORE_SHAPE = ascii("\",\"shape\":[");
     private static final byte[] BEFORE_OFFSETS = ascii("],\"data_offsets\":[");
@@ -82,7 +76,7 @@ final class TensorEntry {
     }
 
     private boolean sameEight(int at, byte[] expected, int from) {
-        return (long) EIGHT_BYTES.get(in, at) == (long) EIGHT_BYTES.get(expected, from);
+        return EightBytes.at(in, at) == EightBytes.at(expected, from);
     }
 
     private boolean takeByte(char expected) {
@@ -135,8 +129,9 @@ final class TensorEntry {
         if (p + 8 > limit) {
             return NOT_USUAL;
         }
-        long eight = (long) EIGHT_BYTES.get(in, p) ^ ONES * '0';
-        long others = (eight + ONES * (0x80 - 10) | eight) & ONES * 0x80; // a carry marks bytes above a marked one only
+        long eight = EightBytes.at(in, p) ^ EightBytes.ONES * '0';
+        long others = (eight + EightBytes.ONES * (0x80 - 10) | eight)
+                & EightBytes.ONES * 0x80; // a carry marks bytes above a marked one only
         int digits = Long.numberOfTrailingZeros(others) >>> 3;
         if (digits == 0 || digits > 1 && in[p] == '0') {
             return NOT_USUAL;

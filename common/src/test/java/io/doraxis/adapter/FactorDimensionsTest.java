@@ -1,5 +1,6 @@
 package io.doraxis.adapter;
 
+import static io.doraxis.adapter.Layers.isLayer;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.doraxis.fixtures.Adapters;
@@ -10,34 +11,30 @@ import org.junit.jupiter.api.Test;
 class FactorDimensionsTest {
     @Test
     void aPlainLohaMayHideAKernelInItsInputs() {
-        AdapterModule module = loha(64, 144).module();
+        AdapterModule module = new Adapters().loha("m", 64, 144).module();
         isLayer(module, Algorithm.LOHA, LayerKind.UNKNOWN, 64, 144, 4);
         assertThat(module.flattened()).isTrue();
     }
 
     @Test
     void theRankOfTheMagnitudeTellsAFlattenedConvolutionFromALinearLayer() {
-        AdapterModule convolution = loha(64, 144).magnitude("m", 1, 16, 1, 1).module();
+        AdapterModule convolution =
+                new Adapters().loha("m", 64, 144).magnitude("m", 1, 16, 1, 1).module();
         assertThat(convolution.layerKind()).isEqualTo(LayerKind.CONV);
         assertThat(convolution.flattened()).isTrue();
-        AdapterModule linear = loha(64, 144).magnitude("m", 1, 144).module();
+        AdapterModule linear =
+                new Adapters().loha("m", 64, 144).magnitude("m", 1, 144).module();
         assertThat(linear.layerKind()).isEqualTo(LayerKind.LINEAR);
         assertThat(linear.flattened()).isFalse();
-        AdapterModule unknown = loha(64, 144).magnitude("m", 64).module();
+        AdapterModule unknown =
+                new Adapters().loha("m", 64, 144).magnitude("m", 64).module();
         assertThat(unknown.layerKind()).isEqualTo(LayerKind.UNKNOWN);
         assertThat(unknown.flattened()).isTrue();
     }
 
     @Test
     void aTuckerLohaHasItsOutputsInTheSecondDimension() {
-        AdapterModule module = new Adapters()
-                .tensor("m.hada_w1_a", 4, 64)
-                .tensor("m.hada_w1_b", 4, 16)
-                .tensor("m.hada_w2_a", 4, 64)
-                .tensor("m.hada_w2_b", 4, 16)
-                .tensor("m.hada_t1", 4, 4, 3, 3)
-                .tensor("m.hada_t2", 4, 4, 3, 3)
-                .module();
+        AdapterModule module = new Adapters().tuckerLoha("m", 64, 16).module();
         isLayer(module, Algorithm.LOHA, LayerKind.CONV, 64, 16, 4);
         assertThat(module.kernel()).isEqualTo(Shape.of(3, 3));
         assertThat(module.flattened()).isFalse();
@@ -106,25 +103,5 @@ class FactorDimensionsTest {
                 .module();
         assertThat(module.out()).isZero();
         assertThat(module.in()).isZero();
-    }
-
-    private static Adapters loha(long out, long in) {
-        return new Adapters()
-                .tensor("m.hada_w1_a", out, 4)
-                .tensor("m.hada_w1_b", 4, in)
-                .tensor("m.hada_w2_a", out, 4)
-                .tensor("m.hada_w2_b", 4, in);
-    }
-
-    private static void isLayer(
-            AdapterModule module, Algorithm algorithm, LayerKind kind, long out, long in, Integer rank) {
-        assertThat(module)
-                .extracting(
-                        AdapterModule::algorithm,
-                        AdapterModule::layerKind,
-                        AdapterModule::out,
-                        AdapterModule::in,
-                        AdapterModule::rank)
-                .containsExactly(algorithm, kind, out, in, rank);
     }
 }

@@ -1,5 +1,6 @@
 package io.doraxis.adapter;
 
+import static io.doraxis.adapter.Layers.isLayer;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.doraxis.fixtures.Adapters;
@@ -138,17 +139,5 @@ class ModuleDimensionsTest {
         assertThat(index.modules()).isEmpty();
         assertThat(index.unrecognised()).isEqualTo(3);
         assertThat(index.unrecognisedNames()).containsExactly("x", "conv");
-    }
-
-    private static void isLayer(
-            AdapterModule module, Algorithm algorithm, LayerKind kind, long out, long in, Integer rank) {
-        assertThat(module)
-                .extracting(
-                        AdapterModule::algorithm,
-                        AdapterModule::layerKind,
-                        AdapterModule::out,
-                        AdapterModule::in,
-                        AdapterModule::rank)
-                .containsExactly(algorithm, kind, out, in, rank);
     }
 }

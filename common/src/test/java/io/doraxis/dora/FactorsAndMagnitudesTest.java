@@ -14,13 +14,7 @@ import org.junit.jupiter.api.Test;
 class FactorsAndMagnitudesTest {
     @Test
     void factorsOfTuckerLohaAreTransposed() {
-        Adapters tucker = new Adapters()
-                .tensor("m.hada_w1_a", 4, 64)
-                .tensor("m.hada_w1_b", 4, 16)
-                .tensor("m.hada_w2_a", 4, 64)
-                .tensor("m.hada_w2_b", 4, 16)
-                .tensor("m.hada_t1", 4, 4, 3, 3)
-                .tensor("m.hada_t2", 4, 4, 3, 3);
+        Adapters tucker = new Adapters().tuckerLoha("m", 64, 16);
         proves(tucker.magnitude("m", 1, 16, 1, 1), ModuleAxis.INPUT, RECTANGULAR_LAYER);
     }
 
@@ -32,12 +26,15 @@ class FactorsAndMagnitudesTest {
 
     @Test
     void flattenedFactorsMayHoldAUsualKernel() {
-        proves(loha(64, 16 * 9).magnitude("m", 1, 16, 1, 1), ModuleAxis.INPUT, RECTANGULAR_LAYER);
-        proves(loha(64, 16 * 27).magnitude("m", 1, 16, 1, 1, 1), ModuleAxis.INPUT, RECTANGULAR_LAYER);
-        proves(loha(64, 64 * 9).magnitude("m", 1, 64, 1, 1), ModuleAxis.INPUT, SQUARE_LAYER);
-        proves(loha(64, 64 * 9).magnitude("m", 64, 1, 1, 1), ModuleAxis.OUTPUT, SQUARE_LAYER);
+        proves(new Adapters().loha("m", 64, 16 * 9).magnitude("m", 1, 16, 1, 1), ModuleAxis.INPUT, RECTANGULAR_LAYER);
         proves(
-                loha(16, 16 * 9).magnitude("m", 16),
+                new Adapters().loha("m", 64, 16 * 27).magnitude("m", 1, 16, 1, 1, 1),
+                ModuleAxis.INPUT,
+                RECTANGULAR_LAYER);
+        proves(new Adapters().loha("m", 64, 64 * 9).magnitude("m", 1, 64, 1, 1), ModuleAxis.INPUT, SQUARE_LAYER);
+        proves(new Adapters().loha("m", 64, 64 * 9).magnitude("m", 64, 1, 1, 1), ModuleAxis.OUTPUT, SQUARE_LAYER);
+        proves(
+                new Adapters().loha("m", 16, 16 * 9).magnitude("m", 16),
                 ModuleAxis.AMBIGUOUS,
                 FITS_BOTH,
                 "flat magnitude [16] fits both axes");
@@ -46,17 +43,17 @@ class FactorsAndMagnitudesTest {
     @Test
     void flattenedFactorsHoldNoUnusualKernel() {
         proves(
-                loha(64, 16 * 4).magnitude("m", 1, 16, 1, 1),
+                new Adapters().loha("m", 64, 16 * 4).magnitude("m", 1, 16, 1, 1),
                 ModuleAxis.INVALID,
                 FITS_NEITHER,
                 "magnitude [1, 16, 1, 1] on out 64, in 64: its columns are not the layer's inputs");
-        proves(loha(16, 16 * 4).magnitude("m", 16), ModuleAxis.OUTPUT, FLAT_LENGTH);
+        proves(new Adapters().loha("m", 16, 16 * 4).magnitude("m", 16), ModuleAxis.OUTPUT, FLAT_LENGTH);
     }
 
     @Test
     void aMagnitudeOfTwoDimensionsRulesAKernelOut() {
         proves(
-                loha(64, 144).magnitude("m", 1, 16),
+                new Adapters().loha("m", 64, 144).magnitude("m", 1, 16),
                 ModuleAxis.INVALID,
                 FITS_NEITHER,
                 "magnitude [1, 16] on out 64, in 144: its columns are not the layer's inputs");
@@ -108,13 +105,5 @@ class FactorsAndMagnitudesTest {
 
     private static Adapters lokr() {
         return new Adapters().tensor("m.lokr_w1", 8, 4).tensor("m.lokr_w2", 40, 192);
-    }
-
-    private static Adapters loha(long out, long in) {
-        return new Adapters()
-                .tensor("m.hada_w1_a", out, 4)
-                .tensor("m.hada_w1_b", 4, in)
-                .tensor("m.hada_w2_a", out, 4)
-                .tensor("m.hada_w2_b", 4, in);
     }
 }

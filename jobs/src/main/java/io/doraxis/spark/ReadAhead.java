@@ -45,8 +45,9 @@ final class ReadAhead {
                 while (inFlight.size() < concurrency && held < BYTES_PER_TASK && inputs.hasNext()) {
                     A input = inputs.next();
                     CompletableFuture<B> result = CompletableFuture.supplyAsync(() -> read.apply(input), pool);
-                    inFlight.add(new InFlight<>(result, bytes.applyAsLong(input)));
-                    held += bytes.applyAsLong(input);
+                    long size = bytes.applyAsLong(input);
+                    inFlight.add(new InFlight<>(result, size));
+                    held += size;
                 }
                 InFlight<B> next = inFlight.remove();
                 held -= next.bytes;

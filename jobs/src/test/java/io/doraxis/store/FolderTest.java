@@ -24,7 +24,7 @@ class FolderTest {
 
     @BeforeEach
     void makeRoot() throws IOException {
-        root = Files.createDirectories(outside.resolve("root"));
+        root = Files.createDirectories(outside.resolve("hub"));
     }
 
     private List<String> listed(int wanted) {
@@ -33,7 +33,7 @@ class FolderTest {
             for (Folder folder : Folder.split(store, List.of(root.toString()), wanted)) {
                 folder.objects(store)
                         .forEachRemaining(object ->
-                                names.add(object.uri().substring(object.uri().indexOf("/root/") + 6)));
+                                names.add(object.uri().substring(object.uri().indexOf("/hub/") + 5)));
             }
             names.sort(null);
             return names;

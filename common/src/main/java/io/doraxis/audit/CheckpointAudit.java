@@ -8,6 +8,7 @@ import io.doraxis.catalog.Checkpoint;
 import io.doraxis.consumer.Prediction;
 import io.doraxis.dora.CheckpointVerdict;
 import io.doraxis.tensorfile.Finding;
+import io.doraxis.tensorfile.PickleScan;
 import io.doraxis.tensorfile.TensorIndex;
 import java.util.List;
 import java.util.Map;
@@ -16,8 +17,10 @@ import java.util.Map;
  * Everything that is known of one checkpoint: the source of its rows.
  *
  * @param contents null when nothing could be read
+ * @param pickles what its pickles would import, also where nothing else could be read
  */
-public record CheckpointAudit(Checkpoint checkpoint, Reading reading, Contents contents, List<Finding> findings) {
+public record CheckpointAudit(
+        Checkpoint checkpoint, Reading reading, Contents contents, List<Finding> findings, PickleScan pickles) {
 
     /**
      * What a readable checkpoint holds.

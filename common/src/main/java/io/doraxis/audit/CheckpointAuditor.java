@@ -1,6 +1,5 @@
 package io.doraxis.audit;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import io.doraxis.adapter.AdapterIndex;
 import io.doraxis.adapter.AdapterModule;
 import io.doraxis.adapter.CheckpointKind;
@@ -13,30 +12,18 @@ import io.doraxis.catalog.StoredObject;
 import io.doraxis.consumer.ConsumerRules;
 import io.doraxis.dora.AxisClassifier;
 import io.doraxis.dora.CheckpointVerdict;
-import io.doraxis.tensorfile.Container;
 import io.doraxis.tensorfile.Finding;
-import io.doraxis.tensorfile.MalformedTensorFileException;
-import io.doraxis.tensorfile.Printable;
-import io.doraxis.tensorfile.RangeReader;
-import io.doraxis.tensorfile.Reason;
+import io.doraxis.tensorfile.PickleScan;
 import io.doraxis.tensorfile.SafetensorsReader;
-import io.doraxis.tensorfile.StoreException;
 import io.doraxis.tensorfile.TensorData;
 import io.doraxis.tensorfile.TensorIndex;
 import io.doraxis.tensorfile.TensorInfo;
-import java.io.FilterInputStream;
 import java.io.IOException;
-import java.io.InputStream;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
-import java.util.TreeSet;
-import java.util.stream.Collectors;
 
 /**
  * From the fetched bytes of a checkpoint to all that is known of it: header, adapter, axis, consumers. The one place
@@ -68,36 +55,52 @@ public final class CheckpointAuditor {
      */
     public CheckpointAudit audit(
             Checkpoint checkpoint, List<FetchedFile> weights, FetchedFile side, ValueSource values) {
-        Pass pass = new Pass(checkpoint);
-        pass.count(weights, side);
+        ReadingLog log = new ReadingLog();
+        weights.forEach(log::count);
+        if (side != null) {
+            log.count(side);
+        }
+        SideFiles sideFiles = new SideFiles(log);
         Optional<PeftConfig> config =
-                checkpoint.form() == Checkpoint.Form.PEFT_DIRECTORY ? pass.peftConfig(side) : Optional.empty();
+                checkpoint.form() == Checkpoint.Form.PEFT_DIRECTORY ? sideFiles.peftConfig(side) : Optional.empty();
         List<FetchedFile> parts =
-                checkpoint.form() == Checkpoint.Form.SHARDED ? pass.namedByIndex(side, weights) : weights;
+                checkpoint.form() == Checkpoint.Form.SHARDED ? sideFiles.namedByIndex(side, weights) : weights;
+        WeightFiles weightFiles = new WeightFiles(log);
         List<TensorIndex> indexes = new ArrayList<>();
         TensorData data = TensorData.NONE;
         int tensors = 0;
         for (FetchedFile file : parts) {
-            Optional<TensorIndex> index = pass.header(file);
+            Optional<TensorIndex> index = weightFiles.header(file);
             tensors += index.map(found -> found.tensors().size()).orElse(0);
             if (tensors > SafetensorsReader.MAX_TENSORS) {
-                pass.tooManyTensors(file);
+                weightFiles.tooManyTensors(file);
                 break;
             }
             if (index.isPresent()) {
                 indexes.add(index.get());
                 if (parts.size() == 1) {
-                    data = pass.values(values, file, index.get());
+                    data = weightFiles.values(values, file, index.get());
                 }
             }
         }
-        if (indexes.isEmpty()) {
-            return new CheckpointAudit(checkpoint, pass.reading(0), null, pass.findings);
+        Contents contents = null;
+        if (!indexes.isEmpty()) {
+            TensorIndex index = indexes.size() == 1 ? indexes.get(0) : joined(indexes);
+            log.findings().addAll(index.findings());
+            contents = contents(checkpoint, index, config.orElse(null), data, log.findings());
         }
-        TensorIndex index = indexes.size() == 1 ? indexes.get(0) : joined(indexes);
-        pass.findings.addAll(index.findings());
-        Contents contents = contents(checkpoint, index, config.orElse(null), data, pass.findings);
-        return new CheckpointAudit(checkpoint, pass.reading(indexes.size()), contents, pass.findings);
+        warnOfPickles(log);
+        return new CheckpointAudit(checkpoint, log.reading(indexes.size()), contents, log.findings(), log.pickles());
+    }
+
+    private static void warnOfPickles(ReadingLog log) {
+        if (log.pickles().verdict() == PickleScan.Verdict.DENIED) {
+            log.findings()
+                    .add(new Finding(
+                            Finding.Code.DENIED_PICKLE_GLOBAL,
+                            "loading this file with Python's pickle may run code: it imports "
+                                    + String.join(", ", log.pickles().denied())));
+        }
     }
 
     private Contents contents(
@@ -159,229 +162,5 @@ public final class CheckpointAuditor {
             findings.addAll(index.findings());
         }
         return new TensorIndex(tensors, metadata, indexes.get(0).dataStart(), findings);
-    }
-
-    /** The reading of one checkpoint: what was met on the way. */
-    private static final class Pass {
-        private static final int MAX_MESSAGE = 4_000;
-
-        private final Checkpoint checkpoint;
-        private final List<Finding> findings = new ArrayList<>();
-        private String container;
-        private Reason reason;
-        private String message;
-        private long bytesRead;
-        private int requests;
-        private int unreadable;
-
-        Pass(Checkpoint checkpoint) {
-            this.checkpoint = checkpoint;
-        }
-
-        void count(List<FetchedFile> weights, FetchedFile side) {
-            weights.forEach(this::count);
-            if (side != null) {
-                count(side);
-            }
-        }
-
-        private void count(FetchedFile file) {
-            bytesRead += file.length();
-            requests++;
-        }
-
-        Optional<TensorIndex> header(FetchedFile file) {
-            if (file.failure() != null) {
-                failed(file.failure().reason(), file.failure().message());
-                return Optional.empty();
-            }
-            if (container == null) {
-                container = Container.of(file.head(), file.length()).name();
-            }
-            if (container.equals(Container.UNKNOWN.name()) && !isCalledSafetensors(file.object())) {
-                failed(
-                        file.object(),
-                        new MalformedTensorFileException(
-                                Reason.UNSUPPORTED_CONTAINER, 0, "bytes of no known container", "safetensors"));
-                return Optional.empty();
-            }
-            try {
-                return Optional.of(SafetensorsReader.read(counted(file.reader()), file.head(), file.length()));
-            } catch (MalformedTensorFileException e) {
-                failed(file.object(), e);
-            } catch (StoreException e) {
-                failed(e.reason(), e.getMessage());
-            } catch (IOException e) {
-                failed(Reason.STORE_FAILED, e.toString());
-            }
-            return Optional.empty();
-        }
-
-        void tooManyTensors(FetchedFile file) {
-            failed(
-                    file.object(),
-                    new MalformedTensorFileException(
-                            Reason.OVER_LIMIT,
-                            0,
-                            "more than " + SafetensorsReader.MAX_TENSORS + " tensors in all shards",
-                            "what a program would write"));
-        }
-
-        /** What is read behind the first bytes counts too, however the reading ends. */
-        private RangeReader counted(RangeReader reader) {
-            return new RangeReader() {
-                @Override
-                public String name() {
-                    return reader.name();
-                }
-
-                @Override
-                public long length() {
-                    return reader.length();
-                }
-
-                @Override
-                public InputStream open(long from, long to) throws IOException {
-                    requests++;
-                    return new FilterInputStream(reader.open(from, to)) {
-                        @Override
-                        public int read(byte[] into, int at, int length) throws IOException {
-                            int read = super.read(into, at, length);
-                            bytesRead += Math.max(read, 0);
-                            return read;
-                        }
-                    };
-                }
-            };
-        }
-
-        private static boolean isCalledSafetensors(StoredObject object) {
-            String name = object.fileName().toLowerCase(Locale.ROOT);
-            return name.endsWith(".safetensors") || name.endsWith(".sft");
-        }
-
-        TensorData values(ValueSource values, FetchedFile file, TensorIndex index) {
-            try {
-                return values.of(file, index);
-            } catch (StoreException e) {
-                failed(e.reason(), e.getMessage());
-                return TensorData.NONE;
-            } catch (IOException e) {
-                failed(Reason.STORE_FAILED, e.toString());
-                return TensorData.NONE;
-            }
-        }
-
-        Optional<PeftConfig> peftConfig(FetchedFile side) {
-            if (side.failure() != null) {
-                failed(side.failure().reason(), side.failure().message());
-                return Optional.empty();
-            }
-            if (isCut(side)) {
-                return Optional.empty();
-            }
-            try {
-                return Optional.of(PeftConfig.parse(Arrays.copyOf(side.head(), side.length())));
-            } catch (IOException e) {
-                invalid(side, e, "PEFT's configuration");
-                return Optional.empty();
-            }
-        }
-
-        /** The shards that belong to the model: those that its index names, or all where it cannot be read. */
-        List<FetchedFile> namedByIndex(FetchedFile side, List<FetchedFile> shards) {
-            if (side.failure() != null) {
-                failed(side.failure().reason(), side.failure().message());
-                return shards;
-            }
-            if (isCut(side)) {
-                return shards;
-            }
-            try {
-                Set<String> named = ShardIndex.parse(side.head(), side.length()).files();
-                compare(side.object(), named, shards);
-                return shards.stream()
-                        .filter(file -> named.contains(file.object().fileName()))
-                        .toList();
-            } catch (IOException e) {
-                invalid(side, e, "an index with a weight_map");
-                return shards;
-            }
-        }
-
-        private void compare(StoredObject index, Set<String> named, List<FetchedFile> shards) {
-            Set<String> listed =
-                    shards.stream().map(file -> file.object().fileName()).collect(Collectors.toSet());
-            Set<String> missing = new TreeSet<>(named);
-            missing.removeAll(listed);
-            if (!missing.isEmpty()) {
-                failed(
-                        index,
-                        new MalformedTensorFileException(
-                                Reason.MISSING_SHARD,
-                                0,
-                                "%d of %d shards".formatted(named.size() - missing.size(), named.size()),
-                                missing.iterator().next() + " too"));
-            }
-            Set<String> stale = new TreeSet<>(listed);
-            stale.removeAll(named);
-            if (!stale.isEmpty()) {
-                findings.add(new Finding(
-                        Finding.Code.SHARDS,
-                        "%d files that the index does not name, such as %s"
-                                .formatted(stale.size(), stale.iterator().next())));
-            }
-        }
-
-        /** A side file that is longer than any real one was read in part only. */
-        private boolean isCut(FetchedFile side) {
-            boolean cut = side.length() < side.object().size();
-            if (cut) {
-                failed(
-                        side.object(),
-                        new MalformedTensorFileException(
-                                Reason.OVER_LIMIT,
-                                0,
-                                "a side file of " + side.object().size() + " bytes",
-                                "at most " + side.length()));
-            }
-            return cut;
-        }
-
-        private void invalid(FetchedFile side, IOException e, String expected) {
-            long at = 0;
-            String found = e.getMessage();
-            if (e instanceof JsonProcessingException json) {
-                at = json.getLocation() == null
-                        ? 0
-                        : Math.max(0, json.getLocation().getByteOffset());
-                found = json.getOriginalMessage();
-            }
-            failed(
-                    side.object(),
-                    new MalformedTensorFileException(
-                            Reason.INVALID_SIDE_FILE,
-                            at,
-                            found.lines().findFirst().orElse(""),
-                            expected));
-        }
-
-        private void failed(StoredObject object, MalformedTensorFileException e) {
-            failed(e.reason(), object.uri() + ": " + e.getMessage());
-        }
-
-        /** The first failure names the row's reason. */
-        private void failed(Reason why, String text) {
-            unreadable++;
-            if (reason == null) {
-                reason = why;
-                message = Printable.of(text, MAX_MESSAGE);
-            }
-        }
-
-        Reading reading(int filesRead) {
-            Status status = unreadable == 0 ? Status.OK : filesRead > 0 ? Status.PARTIAL : Status.of(reason);
-            return new Reading(status, container, reason, message, bytesRead, requests);
-        }
     }
 }

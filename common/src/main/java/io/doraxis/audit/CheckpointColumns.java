@@ -16,6 +16,7 @@ import io.doraxis.audit.ColumnType.StructOf;
 import io.doraxis.catalog.StoredObject;
 import io.doraxis.tensorfile.Dtype;
 import io.doraxis.tensorfile.Finding;
+import io.doraxis.tensorfile.PickleScan;
 import io.doraxis.tensorfile.TensorInfo;
 import java.io.Serializable;
 import java.time.Instant;
@@ -235,14 +236,14 @@ public final class CheckpointColumns {
                 columns,
                 "pickle_globals",
                 new ListOf(STRING),
-                "Names that a pickle would import: none of a safetensors file, and no pickle is read yet.",
-                a -> List.of());
+                "Names that its pickles would import, at most 200; none of a safetensors file.",
+                a -> a.pickles().names());
         add(
                 columns,
                 "pickle_verdict",
                 STRING,
                 "NONE where there is no pickle, ALLOWED, UNKNOWN or DENIED; null when it could not be read.",
-                a -> a.contents() == null ? null : "NONE");
+                CheckpointColumns::pickleVerdict);
     }
 
     private static void reading(List<Column<CheckpointAudit>> columns, Stamp stamp) {
@@ -338,6 +339,11 @@ public final class CheckpointColumns {
             summary.append("unknown x ").append(without).append("; ");
         }
         return summary.isEmpty() ? null : summary.substring(0, summary.length() - 2);
+    }
+
+    private static Object pickleVerdict(CheckpointAudit audit) {
+        PickleScan.Verdict verdict = audit.pickles().verdict();
+        return audit.contents() == null && verdict == PickleScan.Verdict.NONE ? null : verdict.name();
     }
 
     private static Object dtypes(CheckpointAudit audit) {

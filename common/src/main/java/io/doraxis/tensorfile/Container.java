@@ -8,6 +8,8 @@ import java.util.Optional;
 public enum Container {
     SAFETENSORS,
     TORCH_ZIP,
+    /** A zip archive of something else, or of what its first bytes do not tell. */
+    ZIP,
     TORCH_LEGACY,
     PICKLE,
     GGUF,
@@ -25,9 +27,17 @@ public enum Container {
     EMPTY,
     UNKNOWN;
 
+    /** The number that torch's files began with before 1.6, as a pickle writes it. */
     private static final byte[] TORCH_LEGACY_MAGIC = {
-        (byte) 0x80, 2, (byte) 0x8a, 0x0a, 0x6c, (byte) 0xfc, (byte) 0x9c, 0x46, (byte) 0xf9, 0x20, 0x6a
+        (byte) 0x8a, 0x0a, 0x6c, (byte) 0xfc, (byte) 0x9c, 0x46, (byte) 0xf9, 0x20, 0x6a
     };
+
+    /** Before the name of a zip archive's entry. */
+    private static final int ZIP_HEADER_BYTES = 30;
+
+    private static final int FRAME = 0x95;
+    private static final int FRAME_BYTES = 9;
+
     private static final int TAR_MAGIC_OFFSET = 257;
 
     /** First bytes that a text has in ASCII: a header's length that is not one has a byte over 127 there. */
@@ -52,13 +62,13 @@ public enum Container {
 
     private static Optional<Container> signature(byte[] head, int length) {
         if (startsWith(head, length, "PK\u0003\u0004")) {
-            return Optional.of(TORCH_ZIP);
+            return Optional.of(isTorchZip(head, length) ? TORCH_ZIP : ZIP);
         }
-        if (startsWith(head, length, TORCH_LEGACY_MAGIC)) {
-            return Optional.of(TORCH_LEGACY);
+        if (startsWith(head, length, "PK\u0005\u0006")) {
+            return Optional.of(ZIP); // of no entry
         }
         if (length >= 2 && (head[0] & 0xff) == 0x80 && head[1] >= 2 && head[1] <= 5) {
-            return Optional.of(PICKLE);
+            return Optional.of(isTorchLegacy(head, length) ? TORCH_LEGACY : PICKLE);
         }
         if (startsWith(head, length, "GGUF")) {
             return Optional.of(GGUF);
@@ -86,6 +96,23 @@ public enum Container {
             return Optional.of(TAR);
         }
         return Optional.empty();
+    }
+
+    /** Torch writes the pickle first, as {@code root/data.pkl}; newer versions a few small entries before it. */
+    private static boolean isTorchZip(byte[] head, int length) {
+        if (length <= ZIP_HEADER_BYTES) {
+            return false;
+        }
+        int nameLength = Math.min(head[26] & 0xff | (head[27] & 0xff) << 8, length - ZIP_HEADER_BYTES);
+        String name = new String(head, ZIP_HEADER_BYTES, nameLength, StandardCharsets.UTF_8);
+        int slash = name.indexOf('/');
+        return slash > 0 && (name.endsWith("/data.pkl") || name.startsWith("/.", slash) || name.endsWith("/version"));
+    }
+
+    private static boolean isTorchLegacy(byte[] head, int length) {
+        int at = length > 2 && (head[2] & 0xff) == FRAME ? 2 + FRAME_BYTES : 2;
+        int end = at + TORCH_LEGACY_MAGIC.length;
+        return length >= end && Arrays.equals(head, at, end, TORCH_LEGACY_MAGIC, 0, TORCH_LEGACY_MAGIC.length);
     }
 
     private static Optional<Container> text(byte[] head, int length) {

@@ -38,6 +38,12 @@ public record Finding(Code code, String detail) implements Serializable {
         CLAIM_CONFLICT,
         /** The expressions of adapter_config.json took too long and were given up. */
         PEFT_CONFIG,
+        /** Sparse, quantised, meta and other tensors that no safetensors file could hold: they are left out. */
+        NOT_A_PLAIN_TENSOR,
+        /** Bytes behind the last tensor of a torch file. */
+        TRAILING_DATA,
+        /** A pickle would import a name that runs commands or code, or reaches files or the network. */
+        DENIED_PICKLE_GLOBAL,
         /** Shards are missing, left over or disagree with their index. */
         SHARDS
     }

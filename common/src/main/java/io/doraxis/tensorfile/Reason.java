@@ -48,6 +48,14 @@ public enum Reason {
     UNSUPPORTED_CONTAINER,
     /** A valid header of a size that nobody writes, such as a name of 100 MB: unsupported, not malformed. */
     OVER_LIMIT,
+    /** A zip archive that contradicts itself: entries that overlap or come twice, headers that differ. */
+    INVALID_ZIP,
+    /** Bytes that are no pickle, or one that ends early. */
+    INVALID_PICKLE,
+    /** A tensor whose storage the file lacks. */
+    MISSING_STORAGE,
+    /** A tensor that reaches beyond its storage. */
+    TENSOR_BOUNDS,
     /** An index or configuration file that cannot be read as what it is. */
     INVALID_SIDE_FILE,
     /** A shard that its index names and the listing lacks. */

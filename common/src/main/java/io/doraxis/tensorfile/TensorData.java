@@ -11,12 +11,12 @@ public interface TensorData {
     /** Of a file of which only the header was read. */
     TensorData NONE = tensor -> Optional.empty();
 
-    /** The tensor's bytes, little-endian as in the file. */
+    /** The tensor's bytes, little-endian as in the file; empty too for a view, whose bytes are not only its own. */
     Optional<ByteBuffer> bytes(TensorInfo tensor);
 
     /** Of the first {@code length} bytes of a file: those tensors that end within them. */
     static TensorData ofHead(byte[] head, int length) {
-        return tensor -> tensor.end() < 0 || tensor.end() > length
+        return tensor -> tensor.end() < 0 || tensor.end() > length || tensor.strides() != null
                 ? Optional.empty()
                 : Optional.of(ByteBuffer.wrap(head, (int) tensor.begin(), (int) tensor.bytes())
                         .slice()

@@ -19,7 +19,10 @@ class ContainerTest {
         return List.of(
                 Arguments.of("\u0010\0\0\0\0\0\0\0{}              ", Container.SAFETENSORS),
                 Arguments.of("\u00ff\u00e0\u00f5\u0005\0\0\0\0{", Container.SAFETENSORS),
-                Arguments.of("PK\u0003\u0004\0\0\b\b\0\0", Container.TORCH_ZIP),
+                Arguments.of(zipEntry("model/data.pkl"), Container.TORCH_ZIP),
+                Arguments.of(zipEntry("model/.format_version"), Container.TORCH_ZIP),
+                Arguments.of(zipEntry("weights.npy"), Container.ZIP),
+                Arguments.of("PK\u0005\u0006\0\0\0\0\0\0", Container.ZIP),
                 Arguments.of(
                         "\u0080\u0002\u008a\nl\u00fc\u009cF\u00f9 j\u00a8P\u0019.\u0080\u0002M",
                         Container.TORCH_LEGACY),
@@ -77,5 +80,10 @@ class ContainerTest {
                 assertThat(Container.of(head, length)).isNotNull();
             }
         }
+    }
+
+    /** The begin of an archive whose first entry has that name. */
+    private static String zipEntry(String name) {
+        return "PK\u0003\u0004\0\0\b\b" + "\0".repeat(18) + (char) name.length() + "\0\0\0" + name;
     }
 }

@@ -53,7 +53,7 @@ class RejectionTest {
     void aContainerThatThisVersionDoesNotRead() {
         rejectsText(
                 "PK\u0003\u0004 and the rest of a zip",
-                "UNSUPPORTED_CONTAINER at byte 0: found TORCH_ZIP data, expected safetensors");
+                "UNSUPPORTED_CONTAINER at byte 0: found ZIP data, expected safetensors");
         rejectsText(
                 "\u001f\u008b\b\0\0\0\0\0\0\u00ff and the rest of a gzip",
                 "UNSUPPORTED_CONTAINER at byte 0: found GZIP data, expected safetensors");

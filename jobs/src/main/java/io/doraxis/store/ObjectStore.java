@@ -155,7 +155,7 @@ public final class ObjectStore {
     public TensorData tensors(StoredObject object, List<TensorInfo> tensors) throws StoreException {
         Map<TensorInfo, FileRange> ranges = new HashMap<>();
         for (TensorInfo tensor : tensors) {
-            if (tensor.bytes() > 0 && tensor.bytes() <= Integer.MAX_VALUE) {
+            if (tensor.strides() == null && tensor.bytes() > 0 && tensor.bytes() <= Integer.MAX_VALUE) {
                 ranges.put(tensor, FileRange.createFileRange(tensor.begin(), (int) tensor.bytes()));
             }
         }

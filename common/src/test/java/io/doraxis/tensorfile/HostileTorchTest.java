@@ -1,0 +1,335 @@
+package io.doraxis.tensorfile;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import io.doraxis.fixtures.FakeFile;
+import io.doraxis.fixtures.PickleBuilder;
+import io.doraxis.fixtures.ZipBuilder;
+import io.doraxis.fixtures.ZipBuilder.Entry;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.function.Supplier;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Archives and pickles that no program writes: each is refused with a code, or read as what it is. */
+class HostileTorchTest {
+    private static final byte[] TWO_FLOATS = new byte[8];
+    private static final long[] TWO = {2};
+    private static final long[] ONE = {1};
+
+    private static byte[] pickle() {
+        return PickleBuilder.oneTensor("a.weight", 2, 0, TWO, ONE);
+    }
+
+    private static ZipBuilder zip() {
+        return zip(pickle());
+    }
+
+    private static ZipBuilder zip(byte[] pickle) {
+        return new ZipBuilder().stored("m/data.pkl", pickle).stored("m/data/0", TWO_FLOATS);
+    }
+
+    private static byte[] pickled(long numel, long offset, long[] shape, long[] strides) {
+        return zip(PickleBuilder.oneTensor("a", numel, offset, shape, strides)).build();
+    }
+
+    private static byte[] ops(PickleBuilder pickle) {
+        return zip(pickle.bytes()).build();
+    }
+
+    private static PickleBuilder pkl() {
+        return new PickleBuilder().op(0x80, 2);
+    }
+
+    private static Arguments of(String what, Reason reason, Supplier<byte[]> file) {
+        return Arguments.of(what, reason, file);
+    }
+
+    static Stream<Arguments> refused() {
+        return Stream.of(
+                of(
+                        "two entries of a name",
+                        Reason.INVALID_ZIP,
+                        () -> zip().stored("m/data/0", TWO_FLOATS).build()),
+                of(
+                        "two entries in one place",
+                        Reason.INVALID_ZIP,
+                        () -> zip().listed(new Entry("m/data/1", "m/data/0", 0, 8, 8, 30 + 10 + pickle().length))
+                                .build()),
+                of(
+                        "an entry within another",
+                        Reason.INVALID_ZIP,
+                        () -> zip().listed(new Entry("m/data/1", "", 0, 2, 2, 35))
+                                .build()),
+                of(
+                        "an entry beyond the archive",
+                        Reason.INVALID_ZIP,
+                        () -> zip().listed(new Entry("m/data/1", "", 0, 4_000_000, 4_000_000, 0))
+                                .build()),
+                of(
+                        "a local header of another name",
+                        Reason.INVALID_ZIP,
+                        () -> new ZipBuilder()
+                                .entry(
+                                        new Entry("m/data.pkl", "n/data.pkl", 0, pickle().length, pickle().length, 0),
+                                        pickle())
+                                .stored("m/data/0", TWO_FLOATS)
+                                .build()),
+                of("a local header that is none", Reason.INVALID_ZIP, () -> {
+                    byte[] file = new ZipBuilder()
+                            .stored("m/version", new byte[1])
+                            .stored("m/data.pkl", pickle())
+                            .build();
+                    file[30 + 9 + 1] = 'X';
+                    return file;
+                }),
+                of(
+                        "a stored entry of two sizes",
+                        Reason.INVALID_ZIP,
+                        () -> zip().listed(new Entry("m/x", "", 0, 0, 9, 0)).build()),
+                of("more entries than announced", Reason.INVALID_ZIP, () -> {
+                    byte[] right = zip().build();
+                    return zip().build(7, 0, right.length - 22);
+                }),
+                of("a directory beyond the file", Reason.INVALID_ZIP, () -> zip().build(2, 100, 0x7ffffff0)),
+                of("a directory before the file", Reason.INVALID_ZIP, () -> zip().build(2, 0xfffffff0L, 10)),
+                of("a directory that is none", Reason.INVALID_ZIP, () -> zip().build(2, 40, 3)),
+                of("no directory", Reason.BODY_TRUNCATED, () -> Arrays.copyOf(zip().build(), 200)),
+                of("an empty archive", Reason.UNSUPPORTED_CONTAINER, () -> new ZipBuilder().build()),
+                of("a deflated pickle of another size", Reason.INVALID_ZIP, () -> {
+                    byte[] packed = {3, 0}; // an empty deflate stream
+                    return new ZipBuilder()
+                            .entry(new Entry("m/data.pkl", "m/data.pkl", 8, 2, 500, 0), packed)
+                            .build();
+                }),
+                of(
+                        "a pickle packed by something else",
+                        Reason.INVALID_ZIP,
+                        () -> new ZipBuilder()
+                                .entry(new Entry("m/data.pkl", "m/data.pkl", 93, 2, 2, 0), new byte[2])
+                                .build()),
+                of(
+                        "a bomb",
+                        Reason.OVER_LIMIT,
+                        () -> new ZipBuilder()
+                                .deflated("m/data.pkl", new byte[80 << 20])
+                                .build()),
+                of(
+                        "a pickle that lies about its size",
+                        Reason.OVER_LIMIT,
+                        () -> new ZipBuilder()
+                                .entry(new Entry("m/data.pkl", "m/data.pkl", 8, 2, 0xfffffff0L, 0), new byte[2])
+                                .build()),
+                of(
+                        "an archive of arrays",
+                        Reason.UNSUPPORTED_CONTAINER,
+                        () -> new ZipBuilder()
+                                .stored("weights.npy", new byte[80])
+                                .build()),
+                of(
+                        "a script",
+                        Reason.UNSUPPORTED_CONTAINER,
+                        () -> zip().stored("m/constants.pkl", new byte[1])
+                                .stored("m/code/x.py", new byte[1])
+                                .build()),
+                of(
+                        "an archive of something else",
+                        Reason.UNSUPPORTED_CONTAINER,
+                        () -> new ZipBuilder().stored("readme.txt", new byte[3]).build()),
+                of(
+                        "two pickles",
+                        Reason.UNSUPPORTED_CONTAINER,
+                        () -> zip().stored("n/data.pkl", pickle()).build()),
+                of(
+                        "no storage",
+                        Reason.MISSING_STORAGE,
+                        () -> new ZipBuilder().stored("m/data.pkl", pickle()).build()),
+                of(
+                        "a storage outside the archive's root",
+                        Reason.MISSING_STORAGE,
+                        () -> new ZipBuilder()
+                                .stored("m/data.pkl", pickle())
+                                .stored("m/../data/0", TWO_FLOATS)
+                                .build()),
+                of("a storage of another size", Reason.SIZE_MISMATCH, () -> pickled(3, 0, TWO, ONE)),
+                of("a tensor beyond its storage", Reason.TENSOR_BOUNDS, () -> pickled(2, 0, new long[] {3}, ONE)),
+                of("a tensor that begins beyond it", Reason.TENSOR_BOUNDS, () -> pickled(2, 1, TWO, ONE)),
+                of("a stride beyond it", Reason.TENSOR_BOUNDS, () -> pickled(2, 0, TWO, new long[] {2})),
+                of("a negative offset", Reason.TENSOR_BOUNDS, () -> pickled(2, -1, TWO, ONE)),
+                of("an offset of 2^63", Reason.TENSOR_BOUNDS, () -> pickled(2, Long.MAX_VALUE, TWO, ONE)),
+                of(
+                        "a view of 2^80 elements",
+                        Reason.TENSOR_BOUNDS,
+                        () -> pickled(2, 0, new long[] {1L << 40, 1L << 40}, new long[] {0, 0})),
+                of(
+                        "strides whose sum overflows",
+                        Reason.TENSOR_BOUNDS,
+                        () -> pickled(2, 0, new long[] {1L << 40}, new long[] {1L << 40})),
+                of("a negative number of elements", Reason.TENSOR_BOUNDS, () -> pickled(-2, 0, new long[] {0}, ONE)),
+                of("no STOP", Reason.INVALID_PICKLE, () -> ops(pkl().op('}'))),
+                of("nothing to stop at", Reason.INVALID_PICKLE, () -> ops(pkl().op('.'))),
+                of("an unknown opcode", Reason.INVALID_PICKLE, () -> ops(pkl().op('}', 0xff, '.'))),
+                of("a value that is not there", Reason.INVALID_PICKLE, () -> ops(pkl().op('R', '.'))),
+                of("a mark that is not there", Reason.INVALID_PICKLE, () -> ops(pkl().op('t', '.'))),
+                of("a value taken through a mark", Reason.INVALID_PICKLE, () -> ops(pkl().op('N', '(', 'R', '.'))),
+                of("a memo that was not made", Reason.INVALID_PICKLE, () -> ops(pkl().op('h', 7, '.'))),
+                of(
+                        "a memo far away",
+                        Reason.INVALID_PICKLE,
+                        () -> ops(pkl().op('N', 'r').int32(0xfffffff0L).op('.'))),
+                of("a key without a value", Reason.INVALID_PICKLE, () -> ops(pkl().op('}', '(', 'N', 'u', '.'))),
+                of(
+                        "a text of 2 GiB",
+                        Reason.INVALID_PICKLE,
+                        () -> ops(pkl().op('X').int32(0x7fffffff).op('.'))),
+                of(
+                        "a text of 2^63 bytes",
+                        Reason.INVALID_PICKLE,
+                        () -> ops(pkl().op(0x8d).int64(-1).op('.'))),
+                of(
+                        "bytes of 2^62",
+                        Reason.INVALID_PICKLE,
+                        () -> ops(pkl().op(0x8e).int64(1L << 62).op('.'))),
+                of(
+                        "a number of 2^31 bytes",
+                        Reason.INVALID_PICKLE,
+                        () -> ops(pkl().op(0x8b).int32(0x7fffffff).op('.'))),
+                of("letters for a number", Reason.INVALID_PICKLE, () -> ops(pkl().op("Ixyz\n."))),
+                of("a line without an end", Reason.INVALID_PICKLE, () -> ops(pkl().op("cos"))),
+                of("values without end", Reason.OVER_LIMIT, () -> {
+                    PickleBuilder pickle = pkl();
+                    byte[] many = new byte[5_000_000];
+                    Arrays.fill(many, (byte) ']');
+                    return zip(pickle.op(new String(many, StandardCharsets.ISO_8859_1))
+                                    .bytes())
+                            .build();
+                }));
+    }
+
+    private static TensorIndex read(byte[] file, PickleScan scan) throws Exception {
+        return TorchReader.read(Container.of(file, file.length), FakeFile.of(file), file, file.length, scan);
+    }
+
+    @ParameterizedTest(name = "{0}: {1}")
+    @MethodSource("refused")
+    void isRefusedWithItsCode(String what, Reason reason, Supplier<byte[]> file) {
+        MalformedTensorFileException refusal =
+                catchThrowableOfType(MalformedTensorFileException.class, () -> read(file.get(), new PickleScan()));
+
+        assertThat(refusal).as(what).isNotNull();
+        assertThat(refusal.reason()).as(refusal.getMessage()).isEqualTo(reason);
+        assertThat(refusal.getMessage()).hasSizeLessThan(1_000);
+    }
+
+    @Test
+    void aRightArchiveOfTheSameFormIsRead() throws Exception {
+        TensorIndex index = read(zip().build(), new PickleScan());
+
+        assertThat(index.tensors()).extracting(TensorInfo::name).containsExactly("a.weight");
+        assertThat(index.findings()).isEmpty();
+    }
+
+    @Test
+    void aDeflatedPickleIsRead() throws Exception {
+        byte[] file = new ZipBuilder()
+                .deflated("m/data.pkl", pickle())
+                .stored("m/data/0", TWO_FLOATS)
+                .build();
+
+        assertThat(read(file, new PickleScan()).tensors()).hasSize(1);
+    }
+
+    @Test
+    void deflatedStoragesHaveNoPlace() throws Exception {
+        byte[] file = new ZipBuilder()
+                .stored("m/data.pkl", pickle())
+                .deflated("m/data/0", TWO_FLOATS)
+                .build();
+
+        assertThat(read(file, new PickleScan()).tensors().get(0).begin()).isEqualTo(TensorInfo.NOWHERE);
+    }
+
+    @Test
+    void listsThatHoldThemselvesAreNotFollowedForEver() throws Exception {
+        byte[] file = ops(pkl().op(']', 'q', 0, 'h', 0, 'a', '.'));
+
+        assertThat(read(file, new PickleScan()).tensors()).isEmpty();
+    }
+
+    @Test
+    void listsOfListsOfTheSameListsAreGivenUp() {
+        PickleBuilder pickle = pkl().op(']', 'q', 0);
+        for (int i = 1; i < 60; i++) { // each list holds the one before eight times
+            pickle.op(']', 'q', i, '(');
+            for (int j = 0; j < 8; j++) {
+                pickle.op('h', i - 1);
+            }
+            pickle.op('e');
+        }
+
+        MalformedTensorFileException refusal = catchThrowableOfType(
+                MalformedTensorFileException.class, () -> read(ops(pickle.op('.')), new PickleScan()));
+        assertThat(refusal.reason()).isEqualTo(Reason.OVER_LIMIT);
+    }
+
+    @Test
+    void whatAPickleWouldImportIsToldByEveryWayOfImporting() throws Exception {
+        PickleScan scan = new PickleScan();
+        read(
+                ops(pkl().op("cos\nsystem\n")
+                        .op("(inumpy\nzeros\n")
+                        .op(0x8c, 8)
+                        .op("builtins")
+                        .op(0x8c, 4)
+                        .op("eval")
+                        .op(0x93)
+                        .op(0x82, 9)
+                        .op('.')),
+                scan);
+
+        assertThat(scan.names()).containsExactly("builtins.eval", "copyreg.extension.9", "numpy.zeros", "os.system");
+        assertThat(scan.denied()).containsExactly("builtins.eval", "os.system");
+        assertThat(scan.verdict()).isEqualTo(PickleScan.Verdict.DENIED);
+    }
+
+    @Test
+    void whatAPickleWouldImportIsToldThoughTheFileIsRefused() {
+        PickleScan scan = new PickleScan();
+        assertThat(catchThrowableOfType(
+                        MalformedTensorFileException.class,
+                        () -> read(ops(pkl().op("cos\nsystem\n").op('R', '.')), scan)))
+                .isNotNull();
+
+        assertThat(scan.verdict()).isEqualTo(PickleScan.Verdict.DENIED);
+    }
+
+    @Test
+    void aSecondPickleBehindTheFirstIsLookedAtToo() throws Exception {
+        PickleScan scan = new PickleScan();
+        read(ops(pkl().op('}', '.').op(0x80, 2).op("cposix\nsystem\n").op('.')), scan);
+
+        assertThat(scan.denied()).containsExactly("posix.system");
+    }
+
+    @Test
+    void aBarePickleIsUnsupportedAndItsNamesAreTold() {
+        PickleScan scan = new PickleScan();
+        MalformedTensorFileException refusal = catchThrowableOfType(
+                MalformedTensorFileException.class,
+                () -> read(
+                        new PickleBuilder()
+                                .op(0x80, 4)
+                                .op("csubprocess\nPopen\n")
+                                .op('.')
+                                .bytes(),
+                        scan));
+
+        assertThat(refusal.reason()).isEqualTo(Reason.UNSUPPORTED_CONTAINER);
+        assertThat(scan.denied()).containsExactly("subprocess.Popen");
+    }
+}

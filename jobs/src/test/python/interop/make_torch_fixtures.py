@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+"""Files as torch writes them, with what torch says of their tensors, for the tests of `common`.
+
+  make_torch_fixtures.py [DIR]      DIR: common/src/test/resources/torch
+
+Needs torch 2.13.0. Deterministic but for the serialization ids that torch puts into its archives.
+"""
+import collections
+import json
+import os
+import sys
+
+import torch
+
+DTYPES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.float64: "F64", torch.int64: "I64",
+          torch.int32: "I32", torch.int16: "I16", torch.int8: "I8", torch.uint8: "U8", torch.bool: "BOOL",
+          torch.uint16: "U16", torch.uint32: "U32", torch.uint64: "U64", torch.complex64: "C64",
+          torch.float8_e4m3fn: "F8_E4M3", torch.float8_e5m2: "F8_E5M2", torch.float8_e4m3fnuz: "F8_E4M3FNUZ",
+          torch.float8_e5m2fnuz: "F8_E5M2FNUZ", torch.float8_e8m0fnu: "F8_E8M0"}
+
+
+class Callback:
+    """An object of the trainer's own."""
+
+    def __init__(self):
+        self.best = 0.5
+
+
+class Shell:
+    def __reduce__(self):
+        return os.system, ("touch executed",)
+
+
+def lora(seed=0, modules=3, dtype=torch.float32):
+    torch.manual_seed(seed)
+    state = collections.OrderedDict()
+    for i in range(modules):
+        name = f"lora_unet_block_{i}_to_q"
+        state[name + ".lora_down.weight"] = torch.randn(4, 24).to(dtype)
+        state[name + ".lora_up.weight"] = torch.randn(40, 4).to(dtype)
+        state[name + ".alpha"] = torch.tensor(2.0).to(dtype)
+    return state
+
+
+def views():
+    base = torch.arange(60, dtype=torch.float32)
+    matrix = base.view(6, 10)
+    return {"whole": matrix, "transposed": matrix.t(), "rows": matrix[2:4], "columns": matrix[:, 3:5],
+            "every_second": base[::2], "expanded": torch.tensor([1.0, 2.0]).expand(3, 2),
+            "one_row": matrix[1:2].t(), "element": matrix[3, 4], "empty": matrix[:0]}
+
+
+def every_dtype():
+    state = {}
+    for dtype, name in DTYPES.items():
+        values = torch.arange(6) % 2 if dtype == torch.bool else torch.arange(1, 7)
+        state["t_" + name] = values.to(torch.float32).to(dtype) if name.startswith("F8") else values.to(dtype)
+    return state
+
+
+def tied():
+    weight = torch.randn(5, 4, generator=torch.Generator().manual_seed(1))
+    return {"embed.weight": weight, "head.weight": weight, "copy.weight": weight.clone()}
+
+
+def parameters():
+    layer = torch.nn.Linear(4, 3)
+    with torch.no_grad():
+        layer.weight.copy_(torch.arange(12.0).view(3, 4))
+        layer.bias.copy_(torch.arange(3.0))
+    buffer = torch.nn.Buffer(torch.ones(2))
+    return {"weight": layer.weight, "bias": layer.bias, "buffer": buffer}
+
+
+def lightning():
+    return {"epoch": 3, "global_step": 1200, "pytorch-lightning_version": "2.5.0", "state_dict": lora(),
+            "callbacks": {"ModelCheckpoint": Callback()}, "optimizer_states": [{"state": {0: {"step": torch.tensor(3.0)}}}],
+            "lr_schedulers": [], "hparams_name": "kwargs"}
+
+
+def embedding():
+    return {"string_to_token": {"*": 265}, "string_to_param": {"*": torch.ones(2, 8)}, "name": "style", "step": 100}
+
+
+def optimizer():
+    parameter = torch.nn.Parameter(torch.ones(3))
+    adam = torch.optim.Adam([parameter])
+    parameter.sum().backward()
+    adam.step()
+    return adam.state_dict()
+
+
+def special():
+    dense = torch.eye(3)
+    return {"dense": dense, "sparse": dense.to_sparse(), "meta": torch.empty(3, device="meta"),
+            "quantised": torch.quantize_per_tensor(dense, 0.1, 0, torch.qint8), "complex128": torch.ones(2).to(torch.complex128)}
+
+
+def expected(state, prefix=""):
+    """Each tensor as torch sees it; None for those that are not plain."""
+    tensors = {}
+    for key, value in state.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict):
+            tensors.update(expected(value, name + "."))
+        elif isinstance(value, (list, tuple)):
+            tensors.update(expected(dict(enumerate(value)), name + "."))
+        elif isinstance(value, torch.Tensor):
+            plain = value.layout == torch.strided and not value.is_quantized and value.device.type == "cpu"
+            if not plain or value.dtype not in DTYPES:
+                tensors[name] = None
+                continue
+            data = value.detach().contiguous().view(-1).view(torch.uint8) if value.numel() else torch.empty(0)
+            tensors[name] = {"dtype": DTYPES[value.dtype], "shape": list(value.shape), "strides": list(value.stride()),
+                             "contiguous": value.is_contiguous(), "data": bytes(data.to(torch.uint8).tolist()).hex()}
+    return tensors
+
+
+def main():
+    target = sys.argv[1] if len(sys.argv) > 1 else os.path.join(
+        os.path.dirname(os.path.abspath(__file__)), *[".."] * 5, "common", "src", "test", "resources", "torch")
+    os.makedirs(target, exist_ok=True)
+    cases = {"zip": (lora(), {}), "legacy": (lora(1), {"_use_new_zipfile_serialization": False}),
+             "zip_bf16": (lora(2, dtype=torch.bfloat16), {})}
+    for protocol in (3, 4, 5):
+        cases[f"zip_protocol{protocol}"] = (lora(protocol), {"pickle_protocol": protocol})
+        cases[f"legacy_protocol{protocol}"] = (
+            lora(protocol), {"pickle_protocol": protocol, "_use_new_zipfile_serialization": False})
+    for form, options in (("zip", {}), ("legacy", {"_use_new_zipfile_serialization": False})):
+        for make in (views, every_dtype, tied, parameters, embedding, optimizer, special):
+            cases[f"{form}_{make.__name__}"] = (make(), options)
+        cases[f"{form}_lightning"] = (lightning(), options)
+        cases[f"{form}_wrapped"] = ({"model": {"module": lora(6)}, "epoch": 3}, options)
+        cases[f"{form}_shell"] = ({**lora(7), "zz": Shell()}, options)
+        cases[f"{form}_list"] = ([torch.ones(2), (torch.zeros(1), "text")], options)
+        cases[f"{form}_nothing"] = ({"epoch": 3}, options)
+    described = {}
+    for name, (value, options) in cases.items():
+        try:
+            torch.save(value, os.path.join(target, name + ".pt"), **options)
+        except Exception as e:
+            print(f"{name}: torch does not write it: {e}", file=sys.stderr)
+            if os.path.exists(os.path.join(target, name + ".pt")):
+                os.remove(os.path.join(target, name + ".pt"))
+            continue
+        state = value
+        if name.endswith("_lightning"):
+            state = value["state_dict"]
+        elif name.endswith("_wrapped"):
+            state = value["model"]["module"]
+        elif isinstance(value, list):
+            state = dict(enumerate(value))
+        described[name] = expected(state)
+    with open(os.path.join(target, "expected.json"), "w") as file:
+        json.dump(described, file, indent=1)
+        file.write("\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,24 +1,26 @@
 #!/usr/bin/env python3
 """Marginal CPU per file of the audit and of Python peers, on the same synthetic hubs in the same run.
 
-  audit_benchmark.py [--work DIR] [--small 5000] [--large 15000] [--rounds 3] [--launcher deploy/bin/doraxis]
+  audit_benchmark.py [--work DIR] [--small 5000] [--large 15000] [--rounds 5] [--only NAME,...]
+                     [--launcher deploy/bin/doraxis]
 
 The marginal CPU is that of the large hub minus that of the small one, divided by the files between them, so that
-start-up and the JIT's warm-up stand apart. Each round runs everything once, small before large; medians are printed.
-Needs pyarrow, safetensors, numpy, orjson.
+start-up and the JIT's warm-up stand apart. Each round runs everything once, small before large. Other work on the
+machine only ever adds CPU time, so the least of the rounds is taken of each hub; the range over the rounds is printed
+beside it. Needs pyarrow, safetensors, numpy, orjson.
 """
 import argparse
 import json
 import os
 import resource
 import shutil
-import statistics
 import subprocess
 import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PEERS = ("safe_open", "raw-json", "raw-orjson")
+NAMES = ("checkpoints only", "with modules", *PEERS)
 
 
 def hub(args, files):
@@ -57,34 +59,37 @@ def main():
     parser.add_argument("--work", default="benchmark-work")
     parser.add_argument("--small", type=int, default=5000)
     parser.add_argument("--large", type=int, default=15000)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", default="", help="some of: " + ", ".join(NAMES))
     parser.add_argument("--launcher", default="deploy/bin/doraxis")
     args = parser.parse_args()
     args.launcher = os.path.abspath(args.launcher)
     os.makedirs(args.work, exist_ok=True)
     subprocess.run([args.launcher, "--version"], check=True, stdout=subprocess.DEVNULL)  # builds, should it have to
-    contestants = {"doraxis, checkpoints only": lambda path: audit(args, path, "--no-modules"),
-                   "doraxis, with modules": lambda path: audit(args, path)}
+    contestants = {"checkpoints only": lambda path: audit(args, path, "--no-modules"),
+                   "with modules": lambda path: audit(args, path)}
     for mode in PEERS:
         contestants[mode] = lambda path, mode=mode: peer(args, path, mode)
+    names = [name for name in NAMES if not args.only or name in args.only.split(",")]
     small, large = hub(args, args.small), hub(args, args.large)
-    marginal = {name: [] for name in contestants}
-    whole = {name: [] for name in contestants}
+    few, many = {name: [] for name in names}, {name: [] for name in names}
     for round_ in range(args.rounds):
-        for name, contestant in contestants.items():
-            few, many = contestant(small), contestant(large)
-            marginal[name].append(1000 * (many[0] - few[0]) / (args.large - args.small))
-            whole[name].append(few)
-            print(f"round {round_ + 1}: {name}: {marginal[name][-1]:.2f} ms per file", file=sys.stderr)
-    best = min(statistics.median(marginal[peer]) for peer in PEERS)
-    print(f"{'':28}{'marginal CPU ms/file':>22}{'of best peer':>14}{f'{args.small} files: CPU s':>20}{'wall s':>8}")
-    for name in contestants:
-        median = statistics.median(marginal[name])
-        cpu = statistics.median(c for c, _ in whole[name])
-        wall = statistics.median(w for _, w in whole[name])
-        spread = f"{median:.2f} [{min(marginal[name]):.2f}-{max(marginal[name]):.2f}]"
-        print(f"{name:28}{spread:>22}{median / best:>14.2f}{cpu:>20.1f}{wall:>8.1f}")
-    print(json.dumps({"marginal_ms": marginal, "whole": whole}))
+        for name in names:
+            few[name].append(contestants[name](small))
+            many[name].append(contestants[name](large))
+            print(f"round {round_ + 1}: {name}: {few[name][-1][0]:.1f} and {many[name][-1][0]:.1f} CPU s", file=sys.stderr)
+
+    def marginal(name):
+        return 1000 * (min(many[name])[0] - min(few[name])[0]) / (args.large - args.small)
+
+    best = min([marginal(name) for name in names if name in PEERS], default=float("nan"))
+    print(f"{'':18}{'marginal CPU ms/file':>28}{'of best peer':>14}{f'{args.small} files: CPU s':>20}{'wall s':>8}")
+    for name in names:
+        each = [1000 * (m[0] - f[0]) / (args.large - args.small) for f, m in zip(few[name], many[name])]
+        least = f"{marginal(name):.2f} [{min(each):.2f}-{max(each):.2f}]"
+        cpu, wall = min(few[name])
+        print(f"{name:18}{least:>28}{marginal(name) / best:>14.2f}{cpu:>20.1f}{wall:>8.1f}")
+    print(json.dumps({"small": few, "large": many}))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 package io.doraxis.adapter;
 
 import io.doraxis.tensorfile.Shape;
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -40,5 +41,19 @@ public record AdapterModule(
 
     public boolean hasDora() {
         return magnitude != null;
+    }
+
+    /** The same with one more note. */
+    public AdapterModule noted(String note) {
+        List<String> more = new ArrayList<>(notes);
+        more.add(note);
+        return new AdapterModule(
+                name, algorithm, layerKind, out, in, flattened, kernel, rank, alpha, scale, magnitude, tensors, more);
+    }
+
+    /** The same with dimensions that the factors alone leave open. */
+    public AdapterModule unflattened(LayerKind kind, long columns, Shape itsKernel) {
+        return new AdapterModule(
+                name, algorithm, kind, out, columns, false, itsKernel, rank, alpha, scale, magnitude, tensors, notes);
     }
 }

@@ -7,6 +7,7 @@ import io.doraxis.adapter.PeftConfig;
 import io.doraxis.catalog.Checkpoint;
 import io.doraxis.consumer.Prediction;
 import io.doraxis.dora.CheckpointVerdict;
+import io.doraxis.naming.FamilyMatch;
 import io.doraxis.tensorfile.Finding;
 import io.doraxis.tensorfile.PickleScan;
 import io.doraxis.tensorfile.TensorIndex;
@@ -26,9 +27,11 @@ public record CheckpointAudit(
      * What a readable checkpoint holds.
      *
      * @param config null without an adapter_config.json
+     * @param family the base model that its layers fit; null where they fit none
      * @param adapter null when it is no adapter
      */
-    public record Contents(CheckpointKind kind, TensorIndex index, PeftConfig config, AdapterContents adapter) {}
+    public record Contents(
+            CheckpointKind kind, TensorIndex index, PeftConfig config, FamilyMatch family, AdapterContents adapter) {}
 
     /** What an adapter holds, and what becomes of it. */
     public record AdapterContents(

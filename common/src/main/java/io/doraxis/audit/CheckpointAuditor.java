@@ -12,6 +12,10 @@ import io.doraxis.catalog.StoredObject;
 import io.doraxis.consumer.ConsumerRules;
 import io.doraxis.dora.AxisClassifier;
 import io.doraxis.dora.CheckpointVerdict;
+import io.doraxis.naming.BaseMatch;
+import io.doraxis.naming.BaseNames;
+import io.doraxis.naming.Families;
+import io.doraxis.naming.FamilyMatch;
 import io.doraxis.tensorfile.Finding;
 import io.doraxis.tensorfile.PickleScan;
 import io.doraxis.tensorfile.SafetensorsReader;
@@ -30,10 +34,19 @@ import java.util.Optional;
  * where a file that is wrong becomes a row.
  */
 public final class CheckpointAuditor {
+    private static final String WEIGHT = ".weight";
+
     private final ConsumerRules rules;
+    private final BaseNames base;
 
     public CheckpointAuditor(ConsumerRules rules) {
+        this(rules, null);
+    }
+
+    /** @param base the model that adapters are held against; null without one */
+    public CheckpointAuditor(ConsumerRules rules, BaseNames base) {
         this.rules = rules;
+        this.base = base;
     }
 
     /** What the first bytes and the values in reach are: the caller may know more than the head of the file. */
@@ -105,12 +118,18 @@ public final class CheckpointAuditor {
 
     private Contents contents(
             Checkpoint checkpoint, TensorIndex index, PeftConfig config, TensorData data, List<Finding> findings) {
-        AdapterIndex adapter = AdapterIndex.of(index, data, config);
+        AdapterIndex alone = AdapterIndex.of(index, data, config);
         StoredObject first = checkpoint.weights().get(0);
-        CheckpointKind kind = CheckpointKind.of(
-                index, adapter, first.fileName(), checkpoint.form() == Checkpoint.Form.PEFT_DIRECTORY);
+        CheckpointKind kind =
+                CheckpointKind.of(index, alone, first.fileName(), checkpoint.form() == Checkpoint.Form.PEFT_DIRECTORY);
         if (kind != CheckpointKind.ADAPTER) {
-            return new Contents(kind, index, config, null);
+            return new Contents(kind, index, config, kind == CheckpointKind.MODEL ? family(index) : null, null);
+        }
+        AdapterIndex adapter = alone;
+        if (base != null) {
+            BaseMatch match = BaseMatch.of(alone, base);
+            adapter = match.adapter();
+            findings.addAll(match.findings());
         }
         CheckpointVerdict verdict = AxisClassifier.classify(adapter.modules(), adapter.claims(), data);
         findings.addAll(verdict.findings());
@@ -119,11 +138,32 @@ public final class CheckpointAuditor {
                 kind,
                 index,
                 config,
+                family(adapter),
                 new AdapterContents(
                         adapter,
                         DialectClassifier.classify(adapter),
                         verdict,
                         rules.predict(adapter, verdict, config)));
+    }
+
+    private static FamilyMatch family(AdapterIndex adapter) {
+        List<Families.Layer> layers = new ArrayList<>(adapter.modules().size());
+        for (AdapterModule module : adapter.modules()) {
+            layers.add(new Families.Layer(module.name(), module.out(), module.in(), module.flattened()));
+        }
+        return Families.match(layers).orElse(null);
+    }
+
+    private static FamilyMatch family(TensorIndex model) {
+        List<Families.Layer> layers = new ArrayList<>();
+        for (TensorInfo tensor : model.tensors()) {
+            if (tensor.name().endsWith(WEIGHT)) {
+                String module = tensor.name().substring(0, tensor.name().length() - WEIGHT.length());
+                layers.add(new Families.Layer(
+                        module, tensor.shape().dimOrOne(0), tensor.shape().dimOrOne(1), false));
+            }
+        }
+        return Families.match(layers).orElse(null);
     }
 
     private static List<Finding> oddities(AdapterIndex adapter, PeftConfig config) {

@@ -14,6 +14,7 @@ import io.doraxis.audit.ColumnType.ListOf;
 import io.doraxis.audit.ColumnType.MapOf;
 import io.doraxis.audit.ColumnType.StructOf;
 import io.doraxis.catalog.StoredObject;
+import io.doraxis.naming.FamilyMatch;
 import io.doraxis.tensorfile.Dtype;
 import io.doraxis.tensorfile.Finding;
 import io.doraxis.tensorfile.PickleScan;
@@ -200,7 +201,18 @@ public final class CheckpointColumns {
     }
 
     private static void claims(List<Column<CheckpointAudit>> columns) {
-        adapter(columns, "base_family", STRING, "Family of the base model; not filled yet.", a -> null);
+        add(
+                columns,
+                "base_family",
+                STRING,
+                "Base model by its layers' names and shapes; several where they do not differ; null for none that is known.",
+                a -> family(a, FamilyMatch::name));
+        add(
+                columns,
+                "base_family_score",
+                STRING,
+                "Layers that fit it, of those that were looked at.",
+                a -> family(a, FamilyMatch::score));
         adapter(columns, "base_match", STRING, "Base model by its values; not filled yet.", a -> null);
         adapter(
                 columns,
@@ -339,6 +351,11 @@ public final class CheckpointColumns {
             summary.append("unknown x ").append(without).append("; ");
         }
         return summary.isEmpty() ? null : summary.substring(0, summary.length() - 2);
+    }
+
+    private static String family(CheckpointAudit audit, Function<FamilyMatch, String> value) {
+        boolean known = audit.contents() != null && audit.contents().family() != null;
+        return known ? value.apply(audit.contents().family()) : null;
     }
 
     private static Object pickleVerdict(CheckpointAudit audit) {

@@ -44,6 +44,10 @@ public record Finding(Code code, String detail) implements Serializable {
         TRAILING_DATA,
         /** A pickle would import a name that runs commands or code, or reaches files or the network. */
         DENIED_PICKLE_GLOBAL,
+        /** Modules that the base model has nothing of the name of, or several. */
+        NOT_IN_BASE,
+        /** Modules whose weight in the base model has another shape than their factors give. */
+        OTHER_SHAPE_IN_BASE,
         /** Shards are missing, left over or disagree with their index. */
         SHARDS
     }

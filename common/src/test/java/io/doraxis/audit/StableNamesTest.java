@@ -45,7 +45,7 @@ class StableNamesTest {
                 "DUPLICATE_TENSOR_NAME LEADING_WHITESPACE SUSPICIOUS_TENSOR_NAME UNUSUAL_ENTRY_FORM NO_TENSORS"
                         + " INVALID_MAGNITUDE MIXED_AXES UNKNOWN_PRODUCER LEGACY_SIGNED_MEAN INCOMPLETE_MODULE"
                         + " UNRECOGNISED_TENSORS CLAIM_CONFLICT PEFT_CONFIG NOT_A_PLAIN_TENSOR TRAILING_DATA DENIED_PICKLE_GLOBAL"
-                        + " SHARDS");
+                        + " NOT_IN_BASE OTHER_SHAPE_IN_BASE SHARDS");
     }
 
     @Test
@@ -94,7 +94,8 @@ class StableNamesTest {
         assertThat(String.join(" ", checkpoints))
                 .isEqualTo("uri kind container dialect algorithm has_dora axis axis_confidence evidence modules"
                         + " dora_modules ambiguous_modules contradicting_modules rank_min rank_max alpha_summary dtypes"
-                        + " tensors parameters files total_bytes bytes_read requests base_family base_match"
+                        + " tensors parameters files total_bytes bytes_read requests base_family"
+                        + " base_family_score base_match"
                         + " metadata_claims claim_conflicts consumers peft_export license pickle_globals"
                         + " pickle_verdict warnings status error_code error_message rules_version tool_version"
                         + " scanned_at");

@@ -14,6 +14,7 @@ import io.doraxis.catalog.Checkpoint;
 import io.doraxis.catalog.FolderGrouping;
 import io.doraxis.catalog.StoredObject;
 import io.doraxis.consumer.ConsumerRules;
+import io.doraxis.naming.BaseNames;
 import io.doraxis.store.Fetcher;
 import io.doraxis.store.Folder;
 import io.doraxis.store.ObjectStore;
@@ -65,6 +66,13 @@ final class ExplainCommand implements Callable<Integer> {
     private String path;
 
     @Option(
+            names = "--base",
+            paramLabel = "PATH",
+            description = "The model that it adapts, a file or a folder: names each layer's weight, and settles what"
+                    + " flattened factors leave open. Only headers are read.")
+    private String basePath;
+
+    @Option(
             names = "--format",
             defaultValue = "text",
             description = "${COMPLETION-CANDIDATES} (default ${DEFAULT-VALUE}).")
@@ -73,7 +81,8 @@ final class ExplainCommand implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         ObjectStore store = new ObjectStore(SparkSessions.storeSettings());
-        CheckpointAudit audit = audit(store, find(store));
+        BaseNames base = basePath == null ? null : base(store);
+        CheckpointAudit audit = audit(store, find(store, path), base);
         PrintWriter out = spec.commandLine().getOut();
         if (format == Format.json) {
             printJson(audit, out);
@@ -84,7 +93,16 @@ final class ExplainCommand implements Callable<Integer> {
         return audit.reading().status() == Status.STORE_ERROR ? Doraxis.STORE_ERRORS : 0;
     }
 
-    private Checkpoint find(ObjectStore store) throws IOException, Doraxis.UsageException {
+    /** The names of the base model's weights. */
+    private BaseNames base(ObjectStore store) throws IOException, Doraxis.UsageException {
+        CheckpointAudit audit = audit(store, find(store, basePath), null);
+        if (audit.contents() == null || audit.reading().status() != Status.OK) {
+            throw new IOException("--base cannot be read: " + audit.reading().message());
+        }
+        return BaseNames.of(audit.contents().index().tensors());
+    }
+
+    private static Checkpoint find(ObjectStore store, String path) throws IOException, Doraxis.UsageException {
         FileStatus status = store.status(path);
         boolean folder = status.isDirectory();
         Path parent = folder ? status.getPath() : status.getPath().getParent();
@@ -117,13 +135,13 @@ final class ExplainCommand implements Callable<Integer> {
                 || checkpoint.side().filter(file -> file.uri().equals(uri)).isPresent();
     }
 
-    private static CheckpointAudit audit(ObjectStore store, Checkpoint checkpoint) {
+    private static CheckpointAudit audit(ObjectStore store, Checkpoint checkpoint, BaseNames base) {
         Fetcher.Fetched fetched = new Fetcher(store).fetch(checkpoint);
         ValueSource values = (file, index) -> {
             List<TensorInfo> wanted = worthReading(index);
             return wanted.isEmpty() ? ValueSource.IN_HAND.of(file, index) : store.tensors(file.object(), wanted);
         };
-        return new CheckpointAuditor(ConsumerRules.bundled())
+        return new CheckpointAuditor(ConsumerRules.bundled(), base)
                 .audit(checkpoint, fetched.weights(), fetched.side(), values);
     }
 

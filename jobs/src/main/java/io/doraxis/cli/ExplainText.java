@@ -7,6 +7,7 @@ import io.doraxis.audit.Status;
 import io.doraxis.dora.CheckpointAxis;
 import io.doraxis.dora.CheckpointVerdict;
 import io.doraxis.dora.Evidence;
+import io.doraxis.naming.FamilyMatch;
 import io.doraxis.tensorfile.Finding;
 import io.doraxis.tensorfile.Printable;
 import java.util.Map;
@@ -55,14 +56,24 @@ final class ExplainText {
             line(
                     "What     %s, %,d tensors; no adapter, so there is no axis to decide",
                     audit.contents().kind(), tensors);
+            family(audit.contents().family());
         } else {
             line("What     adapter, %s names, %s, %,d tensors", adapter.dialect(), algorithms(adapter), tensors);
+            family(audit.contents().family());
             axis(adapter.verdict());
             consumers(adapter);
         }
         if (audit.reading().status() != Status.OK) {
             line("");
             line("Read in part: %s", audit.reading().message());
+        }
+    }
+
+    private void family(FamilyMatch family) {
+        if (family == null) {
+            line("Base     not one that is known by its layers");
+        } else {
+            line("Base     %s: %s layers fit by name and shape", family.name().replace("|", " or "), family.score());
         }
     }
 

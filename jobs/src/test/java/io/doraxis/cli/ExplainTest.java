@@ -8,12 +8,17 @@ import io.doraxis.audit.CheckpointColumns;
 import io.doraxis.audit.CheckpointColumns.Stamp;
 import io.doraxis.audit.Column;
 import io.doraxis.audit.ModuleColumns;
+import io.doraxis.tensorfile.SafetensorsWriter;
+import io.doraxis.tensorfile.SafetensorsWriter.Tensor;
+import io.doraxis.tensorfile.Shape;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -84,6 +89,29 @@ class ExplainTest {
         assertThat(json(broken).get("error_code").asText()).isEqualTo("EMPTY_OBJECT");
         assertThat(Called.doraxis("explain", broken.toString()).out())
                 .contains("EMPTY_OBJECT at byte 0: found 0 bytes");
+    }
+
+    @Test
+    void theLayersOfABaseModelAreNamed() throws IOException {
+        Path base = hub.resolve("base.safetensors");
+        try (OutputStream out = Files.newOutputStream(base)) {
+            SafetensorsWriter.write(
+                    out, List.of(Tensor.ofFloats("unet.x.weight", Shape.of(2, 3), new float[6])), Map.of());
+        }
+        Called called = Called.doraxis("explain", DemoHub.example(hub).toString(), "--base", base.toString());
+        assertThat(called.status()).isZero();
+        assertThat(called.out()).contains("NOT_IN_BASE: 4 modules are not in the base");
+    }
+
+    @Test
+    void aBaseThatCannotBeReadIsSaidAtOnce() {
+        Path broken = hub.resolve("org02/broken-000009/lora.safetensors");
+        Called called = Called.doraxis("explain", DemoHub.example(hub).toString(), "--base", broken.toString());
+        assertThat(called.status()).isEqualTo(1);
+        assertThat(called.err()).contains("--base cannot be read: file:" + broken + ": EMPTY_OBJECT");
+        assertThat(Called.doraxis("explain", DemoHub.example(hub).toString(), "--base", "/no/such")
+                        .err())
+                .startsWith("doraxis: no such file or folder: /no/such");
     }
 
     @Test

@@ -1,0 +1,89 @@
+package io.doraxis.naming;
+
+import io.doraxis.adapter.AdapterIndex;
+import io.doraxis.adapter.AdapterModule;
+import io.doraxis.adapter.LayerKind;
+import io.doraxis.naming.BaseNames.Ambiguous;
+import io.doraxis.naming.BaseNames.Found;
+import io.doraxis.naming.BaseNames.Resolution;
+import io.doraxis.tensorfile.Finding;
+import io.doraxis.tensorfile.Shape;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * An adapter held against a base model: each module's notes name its weight, and dimensions that flattened factors
+ * leave open are the weight's.
+ *
+ * @param adapter with what the base adds
+ * @param findings modules that the base lacks, or has in another shape
+ */
+public record BaseMatch(AdapterIndex adapter, List<Finding> findings) {
+    public static BaseMatch of(AdapterIndex adapter, BaseNames base) {
+        List<AdapterModule> modules = new ArrayList<>(adapter.modules().size());
+        List<String> missing = new ArrayList<>();
+        List<String> different = new ArrayList<>();
+        for (AdapterModule module : adapter.modules()) {
+            Resolution resolution = base.resolve(module.name());
+            if (resolution instanceof Found found) {
+                boolean fits = fits(module, found.weight().shape());
+                if (!fits) {
+                    different.add(module.name());
+                }
+                modules.add(placed(module, found.weight(), fits));
+            } else {
+                missing.add(module.name());
+                modules.add(module.noted(
+                        resolution instanceof Ambiguous ambiguous
+                                ? "ambiguous in the base: "
+                                        + ambiguous.weights().get(0).name() + " or "
+                                        + ambiguous.weights().get(1).name()
+                                : "not in the base"));
+            }
+        }
+        List<Finding> findings = new ArrayList<>();
+        add(findings, Finding.Code.NOT_IN_BASE, missing, "modules are not in the base, or not in one place, such as ");
+        add(findings, Finding.Code.OTHER_SHAPE_IN_BASE, different, "modules have another shape in the base, such as ");
+        return new BaseMatch(
+                new AdapterIndex(modules, adapter.unrecognised(), adapter.unrecognisedNames(), adapter.claims()),
+                findings);
+    }
+
+    private static void add(List<Finding> findings, Finding.Code code, List<String> names, String what) {
+        if (!names.isEmpty()) {
+            findings.add(new Finding(code, names.size() + " " + what + names.get(0)));
+        }
+    }
+
+    /** Whether the weight can have the module's dimensions, as far as the factors tell them. */
+    private static boolean fits(AdapterModule module, Shape weight) {
+        long in = weight.dimOrOne(1);
+        boolean rows = module.out() <= 0 || module.out() == weight.dimOrOne(0) || isTransposed(module, weight);
+        boolean columns = module.in() <= 0
+                || module.in() == in
+                || module.flattened() && module.in() == in * weight.from(2).elements()
+                || isTransposed(module, weight);
+        return rows && columns;
+    }
+
+    /** Embeddings, and GPT-2's Conv1D, keep their weight as [in, out]. */
+    private static boolean isTransposed(AdapterModule module, Shape weight) {
+        return weight.rank() == 2 && module.in() == weight.dim(0) && module.out() == weight.dim(1);
+    }
+
+    private static AdapterModule placed(AdapterModule module, BaseWeight weight, boolean fits) {
+        String note = fits
+                ? "base weight " + weight.name()
+                : "base weight " + weight.name() + " is " + weight.shape() + ", the factors give [" + module.out()
+                        + ", " + module.in() + "]";
+        if (!fits || !module.flattened()) {
+            return module.noted(note);
+        }
+        Shape kernel = weight.shape().from(2);
+        return module.unflattened(
+                        kernel.rank() == 0 ? LayerKind.LINEAR : LayerKind.CONV,
+                        weight.shape().dimOrOne(1),
+                        kernel)
+                .noted(note);
+    }
+}

@@ -1,0 +1,182 @@
+package io.doraxis.naming;
+
+import io.doraxis.tensorfile.Shape;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * Recognises the base model of a file from names and shapes of its layers, in the names of diffusers, of the models'
+ * first code, of transformers 4 and 5. There is no default: a file that fits none has none.
+ */
+public final class Families {
+    /** Layers to look at: evenly spread over the file, they tell as much as all. */
+    private static final int SAMPLE = 64;
+
+    private static final double FITTING_SHARE = 0.8;
+
+    /**
+     * One layer.
+     *
+     * @param out rows of its weight; 0 where the file does not say
+     * @param in columns of its weight, per group; 0 where the file does not say
+     * @param flattened whether {@code in} may include the kernel
+     */
+    public record Layer(String name, long out, long in, boolean flattened) {}
+
+    /** A module of that name in one family's naming. */
+    private record Known(int naming, Shape shape) {}
+
+    private static final class Index {
+        /** The family of each naming. */
+        final List<ModelFamily> namings = new ArrayList<>();
+
+        /** Of each naming, how many modules have a name that differs in numbers only. */
+        final List<Map<String, Integer>> kinds = new ArrayList<>();
+
+        final Map<String, List<Known>> byPath = new HashMap<>();
+
+        Index() {
+            FamilyModules.read().forEach((family, modules) -> {
+                add(family, modules);
+                add(family, OriginalNames.of(family, modules));
+            });
+        }
+
+        private void add(ModelFamily family, Map<String, Shape> modules) {
+            int naming = namings.size();
+            Map<String, Integer> kinds = new HashMap<>();
+            modules.forEach((name, shape) -> {
+                String path = name.replace('.', '_');
+                byPath.computeIfAbsent(path, key -> new ArrayList<>(1)).add(new Known(naming, shape));
+                kinds.merge(kind(path), 1, Integer::sum);
+            });
+            this.namings.add(family);
+            this.kinds.add(kinds);
+        }
+    }
+
+    /** Made when the first file is looked at. */
+    private static final class Holder {
+        static final Index INDEX = new Index();
+    }
+
+    private Families() {}
+
+    /** The family that the layers fit; those of the denoiser decide where there are any. */
+    public static Optional<FamilyMatch> match(List<Layer> layers) {
+        List<Layer> sample = sample(layers);
+        int[] fitting = new int[Holder.INDEX.namings.size()];
+        int denoisers = 0;
+        List<ModulePath> paths = new ArrayList<>(sample.size());
+        for (Layer layer : sample) {
+            ModulePath path = ModulePath.of(layer.name);
+            paths.add(path);
+            denoisers += path.component() == Component.DENOISER ? 1 : 0;
+        }
+        int looked = 0;
+        for (int i = 0; i < sample.size(); i++) {
+            if (denoisers > 0 && paths.get(i).component() != Component.DENOISER) {
+                continue;
+            }
+            looked++;
+            for (Known known : Holder.INDEX.byPath.getOrDefault(paths.get(i).path(), List.of())) {
+                if (fits(sample.get(i), known.shape)) {
+                    fitting[known.naming]++;
+                }
+            }
+        }
+        return best(fitting, looked, layers);
+    }
+
+    private static List<Layer> sample(List<Layer> layers) {
+        if (layers.size() <= SAMPLE) {
+            return layers;
+        }
+        List<Layer> sample = new ArrayList<>(SAMPLE);
+        for (int i = 0; i < SAMPLE; i++) {
+            sample.add(layers.get((int) ((long) i * layers.size() / SAMPLE)));
+        }
+        return sample;
+    }
+
+    private static boolean fits(Layer layer, Shape weight) {
+        if (layer.out > 0 && layer.out != weight.dim(0)) {
+            return false;
+        }
+        long in = weight.dimOrOne(1);
+        return layer.in <= 0
+                || layer.in == in
+                || layer.flattened && layer.in == in * weight.from(2).elements();
+    }
+
+    private static Optional<FamilyMatch> best(int[] fitting, int looked, List<Layer> layers) {
+        int most = 0;
+        for (int count : fitting) {
+            most = Math.max(most, count);
+        }
+        if (most == 0 || most < FITTING_SHARE * looked) {
+            return Optional.empty();
+        }
+        List<Integer> namings = new ArrayList<>();
+        for (int i = 0; i < fitting.length; i++) {
+            if (fitting[i] == most) {
+                namings.add(i);
+            }
+        }
+        Set<ModelFamily> families = families(namings);
+        if (families.size() > 1) {
+            Set<ModelFamily> complete = families(complete(namings, layers));
+            families = complete.size() == 1 ? complete : families;
+        }
+        return Optional.of(new FamilyMatch(families, most, looked));
+    }
+
+    private static Set<ModelFamily> families(List<Integer> namings) {
+        Set<ModelFamily> families = EnumSet.noneOf(ModelFamily.class);
+        namings.forEach(naming -> families.add(Holder.INDEX.namings.get(naming)));
+        return families;
+    }
+
+    /**
+     * Those of which the file has each block: Flux and HunyuanVideo differ in the number of theirs only, and a trainer
+     * adapts a layer in all blocks or in a few.
+     */
+    private static List<Integer> complete(List<Integer> namings, List<Layer> layers) {
+        Map<String, Integer> kinds = new HashMap<>();
+        for (Layer layer : layers) {
+            kinds.merge(kind(ModulePath.of(layer.name).path()), 1, Integer::sum);
+        }
+        List<Integer> complete = new ArrayList<>();
+        for (int naming : namings) {
+            Map<String, Integer> known = Holder.INDEX.kinds.get(naming);
+            boolean all = true;
+            for (Map.Entry<String, Integer> kind : kinds.entrySet()) {
+                Integer wanted = known.get(kind.getKey());
+                all &= wanted == null || wanted.equals(kind.getValue());
+            }
+            if (all) {
+                complete.add(naming);
+            }
+        }
+        return complete;
+    }
+
+    /** A path with # for each number. */
+    private static String kind(String path) {
+        StringBuilder kind = new StringBuilder(path.length());
+        for (int i = 0; i < path.length(); i++) {
+            char c = path.charAt(i);
+            if (!Character.isDigit(c)) {
+                kind.append(c);
+            } else if (i == 0 || !Character.isDigit(path.charAt(i - 1))) {
+                kind.append('#');
+            }
+        }
+        return kind.toString();
+    }
+}

@@ -1,9 +1,8 @@
 package io.doraxis.adapter;
 
-import java.util.ArrayList;
-import java.util.EnumMap;
+import java.util.EnumSet;
 import java.util.List;
-import java.util.Map;
+import java.util.Set;
 
 /** Whose naming an adapter follows: from its modules' names and suffixes, refined by its metadata. */
 public final class DialectClassifier {
@@ -15,18 +14,17 @@ public final class DialectClassifier {
 
     /** The dialect that the modules share; MIXED when they do not. An adapter has at least one module. */
     public static Dialect classify(AdapterIndex adapter) {
-        Map<Dialect, Integer> counts = new EnumMap<>(Dialect.class);
+        Set<Dialect> found = EnumSet.noneOf(Dialect.class);
         for (AdapterModule module : adapter.modules()) {
-            counts.merge(ofModule(module), 1, Integer::sum);
+            found.add(ofModule(module));
         }
-        if (counts.size() > 1 && adapter.modules().stream().anyMatch(DialectClassifier::isBflControl)) {
+        if (found.size() > 1 && adapter.modules().stream().anyMatch(DialectClassifier::isBflControl)) {
             return Dialect.BFL_CONTROL;
         }
-        if (counts.containsKey(Dialect.ONETRAINER)) {
-            counts.remove(Dialect.KOHYA); // OneTrainer's text encoders: lora_te1_, as sd-scripts names them
+        if (found.contains(Dialect.ONETRAINER)) {
+            found.remove(Dialect.KOHYA); // OneTrainer's text encoders: lora_te1_, as sd-scripts names them
         }
-        List<Dialect> dialects = new ArrayList<>(counts.keySet());
-        return dialects.size() == 1 ? refined(dialects.get(0), adapter.claims()) : Dialect.MIXED;
+        return found.size() == 1 ? refined(found.iterator().next(), adapter.claims()) : Dialect.MIXED;
     }
 
     /** Programs that write another's form leave their mark in the metadata. */

@@ -30,7 +30,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Function;
-import java.util.stream.IntStream;
+import java.util.function.IntBinaryOperator;
 import java.util.stream.Stream;
 
 /** The {@code checkpoints} table: one row per checkpoint, readable or not. */
@@ -159,13 +159,13 @@ public final class CheckpointColumns {
                 "rank_min",
                 INT,
                 "Smallest rank of its modules.",
-                a -> ranks(a).min().isPresent() ? (Integer) ranks(a).min().getAsInt() : null);
+                a -> rank(a, Math::min));
         adapter(
                 columns,
                 "rank_max",
                 INT,
                 "Largest rank of its modules.",
-                a -> ranks(a).max().isPresent() ? (Integer) ranks(a).max().getAsInt() : null);
+                a -> rank(a, Math::max));
         adapter(
                 columns,
                 "alpha_summary",
@@ -324,22 +324,36 @@ public final class CheckpointColumns {
                 : algorithms.size() == 1 ? algorithms.iterator().next().name() : "MIXED";
     }
 
-    private static IntStream ranks(AdapterContents adapter) {
-        return adapter.index().modules().stream()
-                .filter(module -> module.rank() != null)
-                .mapToInt(AdapterModule::rank);
+    /** Of the modules' ranks the one that {@code choice} prefers; null where none has a rank. */
+    private static Integer rank(AdapterContents adapter, IntBinaryOperator choice) {
+        Integer chosen = null;
+        for (AdapterModule module : adapter.index().modules()) {
+            Integer rank = module.rank();
+            if (rank != null && !rank.equals(chosen)) {
+                chosen = chosen == null ? rank : Integer.valueOf(choice.applyAsInt(chosen, rank));
+            }
+        }
+        return chosen;
     }
 
     private static String alphas(AdapterContents adapter) {
         Map<Double, Integer> counts = new TreeMap<>();
         int without = 0;
+        Double last = null;
+        int run = 0;
         for (AdapterModule module : adapter.index().modules()) {
-            if (module.alpha() == null) {
+            Double alpha = module.alpha();
+            if (alpha == null) {
                 without++;
+            } else if (alpha.equals(last)) {
+                run++;
             } else {
-                counts.merge(module.alpha(), 1, Integer::sum);
+                count(counts, last, run);
+                last = alpha;
+                run = 1;
             }
         }
+        count(counts, last, run);
         StringBuilder summary = new StringBuilder();
         counts.entrySet().stream()
                 .limit(8)
@@ -351,6 +365,12 @@ public final class CheckpointColumns {
             summary.append("unknown x ").append(without).append("; ");
         }
         return summary.isEmpty() ? null : summary.substring(0, summary.length() - 2);
+    }
+
+    private static void count(Map<Double, Integer> counts, Double alpha, int run) {
+        if (run > 0) {
+            counts.merge(alpha, run, Integer::sum);
+        }
     }
 
     private static String family(CheckpointAudit audit, Function<FamilyMatch, String> value) {

@@ -34,12 +34,13 @@ final class ModuleFacts {
     }
 
     private static long names(String name) {
-        boolean lycoris = name.startsWith("lycoris_");
-        boolean kohya = name.startsWith("lora_unet_") || name.startsWith("lora_te");
-        boolean flattened = (lycoris || kohya) && name.indexOf('.') < 0;
-        return Fact.LYCORIS_PREFIX.when(lycoris && flattened)
-                | Fact.KOHYA_PREFIX.when(kohya && flattened)
-                | Fact.PEFT_PREFIX.when(name.startsWith(AdapterIndex.PEFT_PREFIX))
+        if (name.startsWith("l")) { // most of them: spared the other comparisons
+            boolean lycoris = name.startsWith("lycoris_");
+            boolean kohya = name.startsWith("lora_unet_") || name.startsWith("lora_te");
+            boolean flattened = (lycoris || kohya) && name.indexOf('.') < 0;
+            return Fact.LYCORIS_PREFIX.when(lycoris && flattened) | Fact.KOHYA_PREFIX.when(kohya && flattened);
+        }
+        return Fact.PEFT_PREFIX.when(name.startsWith(AdapterIndex.PEFT_PREFIX))
                 | Fact.COMFYUI_PREFIX.when(name.startsWith("diffusion_model.") || name.startsWith("text_encoders."))
                 | Fact.DIFFUSERS_PREFIX.when(isComponent(name));
     }

@@ -36,6 +36,8 @@ final class HeaderParser {
     private final List<TensorInfo> tensors = new ArrayList<>();
     private final NameTable names;
     private boolean replaced;
+    private boolean inOrder = true;
+    private long lastBegin;
     private final Map<String, String> metadata = new LinkedHashMap<>();
     private final List<Finding> findings = new ArrayList<>();
 
@@ -49,6 +51,11 @@ final class HeaderParser {
 
     List<TensorInfo> tensors() {
         return tensors;
+    }
+
+    /** Whether they stand in the order of their data, as most writers leave them. */
+    boolean areInOrder() {
+        return inOrder;
     }
 
     Map<String, String> metadata() {
@@ -104,6 +111,8 @@ final class HeaderParser {
     private void add(String name, long hash, boolean odd) {
         Shape shape = Shape.copyOf(entry.dims, entry.rank);
         TensorInfo tensor = new TensorInfo(name, entry.dtype, shape, dataStart + entry.begin, dataStart + entry.end);
+        inOrder &= Long.compareUnsigned(tensor.begin(), lastBegin) > 0;
+        lastBegin = tensor.begin();
         int earlier = names.put(hash, name, tensors.size(), tensors);
         if (earlier >= 0) {
             tensors.set(earlier, null);

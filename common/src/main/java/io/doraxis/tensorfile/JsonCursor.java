@@ -375,7 +375,11 @@ final class JsonCursor {
                 break;
             } else if (b == '\\') {
                 escaped = true;
-                start -= skipEscape(kept ? start : p);
+                if (p + 1 < end && in[p + 1] == '"') { // JSON within JSON, as trainers store it
+                    pos += 2;
+                } else {
+                    start -= skipEscape(kept ? start : p);
+                }
             } else if (b < 0) {
                 ascii = false;
                 start -= skipUtf8(kept ? start : p);

@@ -25,8 +25,14 @@ final class NameTable {
     /** The hash of a name by its bytes in UTF-8. */
     static long hash(byte[] bytes, int from, int to) {
         long hash = KEY ^ (to - from);
+        long other = KEY;
         int at = from;
-        for (; at + 8 <= to; at += 8) {
+        for (; at + 16 <= to; at += 16) { // two chains of products, which a processor works on side by side
+            hash = mixed(hash ^ EightBytes.at(bytes, at));
+            other = mixed(other ^ EightBytes.at(bytes, at + 8));
+        }
+        hash = mixed(hash ^ Long.rotateLeft(other, 32));
+        if (at + 8 <= to) {
             hash = mixed(hash ^ EightBytes.at(bytes, at));
         }
         if (to - from >= 8) {

@@ -79,7 +79,9 @@ public final class SafetensorsReader {
             HeaderParser parser = new HeaderParser(window, dataStart);
             parser.parse();
             List<TensorInfo> tensors = parser.tensors();
-            tensors.sort(BY_OFFSET);
+            if (!parser.areInOrder()) {
+                tensors.sort(BY_OFFSET);
+            }
             checkTiling(tensors, dataStart, length);
             return new TensorIndex(tensors, parser.metadata(), dataStart, parser.findings());
         }

@@ -49,6 +49,17 @@ public final class Shape implements Serializable {
     public long elements() {
         long product = 1;
         for (long dim : dims) {
+            if ((product | dim) >>> 31 != 0) {
+                return manyElements();
+            }
+            product *= dim;
+        }
+        return product;
+    }
+
+    private long manyElements() {
+        long product = 1;
+        for (long dim : dims) {
             if (dim == 0) {
                 return 0;
             }

@@ -147,23 +147,28 @@ public final class CheckpointAuditor {
     }
 
     private static FamilyMatch family(AdapterIndex adapter) {
-        List<Families.Layer> layers = new ArrayList<>(adapter.modules().size());
-        for (AdapterModule module : adapter.modules()) {
-            layers.add(new Families.Layer(module.name(), module.out(), module.in(), module.flattened()));
-        }
-        return Families.match(layers).orElse(null);
+        List<AdapterModule> modules = adapter.modules();
+        return Families.match(modules.size(), i -> {
+                    AdapterModule module = modules.get(i);
+                    return new Families.Layer(module.name(), module.out(), module.in(), module.flattened());
+                })
+                .orElse(null);
     }
 
     private static FamilyMatch family(TensorIndex model) {
-        List<Families.Layer> layers = new ArrayList<>();
+        List<TensorInfo> weights = new ArrayList<>();
         for (TensorInfo tensor : model.tensors()) {
             if (tensor.name().endsWith(WEIGHT)) {
-                String module = tensor.name().substring(0, tensor.name().length() - WEIGHT.length());
-                layers.add(new Families.Layer(
-                        module, tensor.shape().dimOrOne(0), tensor.shape().dimOrOne(1), false));
+                weights.add(tensor);
             }
         }
-        return Families.match(layers).orElse(null);
+        return Families.match(weights.size(), i -> {
+                    TensorInfo weight = weights.get(i);
+                    String module = weight.name().substring(0, weight.name().length() - WEIGHT.length());
+                    return new Families.Layer(
+                            module, weight.shape().dimOrOne(0), weight.shape().dimOrOne(1), false);
+                })
+                .orElse(null);
     }
 
     private static List<Finding> oddities(AdapterIndex adapter, PeftConfig config) {

@@ -154,18 +154,8 @@ public final class CheckpointColumns {
     }
 
     private static void contents(List<Column<CheckpointAudit>> columns) {
-        adapter(
-                columns,
-                "rank_min",
-                INT,
-                "Smallest rank of its modules.",
-                a -> rank(a, Math::min));
-        adapter(
-                columns,
-                "rank_max",
-                INT,
-                "Largest rank of its modules.",
-                a -> rank(a, Math::max));
+        adapter(columns, "rank_min", INT, "Smallest rank of its modules.", a -> rank(a, Math::min));
+        adapter(columns, "rank_max", INT, "Largest rank of its modules.", a -> rank(a, Math::max));
         adapter(
                 columns,
                 "alpha_summary",

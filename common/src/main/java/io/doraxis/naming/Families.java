@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.IntFunction;
 
 /**
  * Recognises the base model of a file from names and shapes of its layers, in the names of diffusers, of the models'
@@ -67,14 +68,19 @@ public final class Families {
 
     private Families() {}
 
-    /** The family that the layers fit; those of the denoiser decide where there are any. */
-    public static Optional<FamilyMatch> match(List<Layer> layers) {
-        List<Layer> sample = sample(layers);
+    /**
+     * The family that the layers fit; those of the denoiser decide where there are any.
+     *
+     * @param count number of layers
+     * @param layer by its position; few of them are asked for
+     */
+    public static Optional<FamilyMatch> match(int count, IntFunction<Layer> layer) {
+        List<Layer> sample = sample(count, layer);
         int[] fitting = new int[Holder.INDEX.namings.size()];
         int denoisers = 0;
         List<ModulePath> paths = new ArrayList<>(sample.size());
-        for (Layer layer : sample) {
-            ModulePath path = ModulePath.of(layer.name);
+        for (Layer each : sample) {
+            ModulePath path = ModulePath.of(each.name);
             paths.add(path);
             denoisers += path.component() == Component.DENOISER ? 1 : 0;
         }
@@ -90,16 +96,14 @@ public final class Families {
                 }
             }
         }
-        return best(fitting, looked, layers);
+        return best(fitting, looked, count, layer);
     }
 
-    private static List<Layer> sample(List<Layer> layers) {
-        if (layers.size() <= SAMPLE) {
-            return layers;
-        }
-        List<Layer> sample = new ArrayList<>(SAMPLE);
-        for (int i = 0; i < SAMPLE; i++) {
-            sample.add(layers.get((int) ((long) i * layers.size() / SAMPLE)));
+    private static List<Layer> sample(int count, IntFunction<Layer> layer) {
+        int size = Math.min(count, SAMPLE);
+        List<Layer> sample = new ArrayList<>(size);
+        for (int i = 0; i < size; i++) {
+            sample.add(layer.apply((int) ((long) i * count / size)));
         }
         return sample;
     }
@@ -114,10 +118,10 @@ public final class Families {
                 || layer.flattened && layer.in == in * weight.from(2).elements();
     }
 
-    private static Optional<FamilyMatch> best(int[] fitting, int looked, List<Layer> layers) {
+    private static Optional<FamilyMatch> best(int[] fitting, int looked, int count, IntFunction<Layer> layer) {
         int most = 0;
-        for (int count : fitting) {
-            most = Math.max(most, count);
+        for (int fits : fitting) {
+            most = Math.max(most, fits);
         }
         if (most == 0 || most < FITTING_SHARE * looked) {
             return Optional.empty();
@@ -130,7 +134,7 @@ public final class Families {
         }
         Set<ModelFamily> families = families(namings);
         if (families.size() > 1) {
-            Set<ModelFamily> complete = families(complete(namings, layers));
+            Set<ModelFamily> complete = families(complete(namings, count, layer));
             families = complete.size() == 1 ? complete : families;
         }
         return Optional.of(new FamilyMatch(families, most, looked));
@@ -146,10 +150,10 @@ public final class Families {
      * Those of which the file has each block: Flux and HunyuanVideo differ in the number of theirs only, and a trainer
      * adapts a layer in all blocks or in a few.
      */
-    private static List<Integer> complete(List<Integer> namings, List<Layer> layers) {
+    private static List<Integer> complete(List<Integer> namings, int count, IntFunction<Layer> layer) {
         Map<String, Integer> kinds = new HashMap<>();
-        for (Layer layer : layers) {
-            kinds.merge(kind(ModulePath.of(layer.name).path()), 1, Integer::sum);
+        for (int i = 0; i < count; i++) {
+            kinds.merge(kind(ModulePath.of(layer.apply(i).name).path()), 1, Integer::sum);
         }
         List<Integer> complete = new ArrayList<>();
         for (int naming : namings) {

@@ -4,7 +4,12 @@ import io.doraxis.catalog.StoredObject;
 import java.io.IOException;
 import java.io.Serializable;
 import java.io.UncheckedIOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -185,6 +190,10 @@ public record Folder(String uri, boolean recursive, String root) implements Seri
 
         private void list(Path folder) {
             try {
+                if (fileSystem instanceof RawLocalFileSystem) {
+                    listLocally(folder);
+                    return;
+                }
                 for (FileStatus status : fileSystem.listStatus(folder)) {
                     if (!status.isDirectory()) {
                         objects.add(ObjectStore.object(status));
@@ -194,6 +203,43 @@ public record Folder(String uri, boolean recursive, String root) implements Seri
                 }
             } catch (IOException e) {
                 objects.add(StoredObject.unlistable(folder.toString()));
+            }
+        }
+
+        /** As Hadoop would, but it asks the system three times about each file. */
+        private void listLocally(Path folder) throws IOException {
+            java.nio.file.Path local = java.nio.file.Path.of(folder.toUri().getPath());
+            if (!Files.isDirectory(local)) {
+                addLocal(local, folder);
+                return;
+            }
+            try (DirectoryStream<java.nio.file.Path> entries = Files.newDirectoryStream(local)) {
+                for (java.nio.file.Path entry : entries) {
+                    addLocal(
+                            entry,
+                            new Path(
+                                    folder,
+                                    new Path(null, null, entry.getFileName().toString())));
+                }
+            } catch (DirectoryIteratorException e) {
+                throw e.getCause();
+            }
+        }
+
+        private void addLocal(java.nio.file.Path entry, Path path) throws IOException {
+            BasicFileAttributes attributes;
+            try {
+                attributes = Files.readAttributes(entry, BasicFileAttributes.class);
+            } catch (AccessDeniedException e) {
+                throw e;
+            } catch (FileSystemException e) {
+                return; // a link that leads nowhere, or in a circle
+            }
+            if (!attributes.isDirectory()) {
+                long modified = attributes.lastModifiedTime().toMillis();
+                objects.add(new StoredObject(ObjectStore.LOCAL + entry, attributes.size(), null, modified));
+            } else if (recursive && !isListedElsewhere(fileSystem, path, root)) {
+                folders.push(path);
             }
         }
 

@@ -39,7 +39,7 @@ import org.apache.hadoop.util.functional.FutureIO;
 
 /** Objects of any Hadoop file system: ranged reads without a HEAD, as the listing told the length already. */
 public final class ObjectStore {
-    private static final String LOCAL = "file:";
+    static final String LOCAL = "file:";
 
     /** Enough to recognise any container. */
     private static final int SIGNATURE_BYTES = 512;

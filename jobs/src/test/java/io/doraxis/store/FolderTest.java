@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileStatus;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -67,5 +68,30 @@ class FolderTest {
         Files.createSymbolicLink(outside.resolve("third/home"), root);
         assertThat(listed(1)).containsExactly("l/a", "l/m/b");
         assertThat(listed(100)).containsExactly("l/a", "l/m/b");
+    }
+
+    @Test
+    void linksThatLeadNowhereOrInACircleAreNoObjects() throws IOException {
+        file(root, "a");
+        Files.createSymbolicLink(root.resolve("nowhere"), root.resolve("missing"));
+        Files.createSymbolicLink(root.resolve("ring"), root.resolve("ring"));
+        assertThat(listed(1)).containsExactly("a");
+        assertThat(listed(100)).containsExactly("a");
+    }
+
+    @Test
+    void oddNamesAreListedAsHadoopPrintsThem() throws IOException {
+        for (String name : List.of("a b", "a:b", "a%20b", "a#b", "a?b", "[a]", "{a,b}", "\u00fc\u6587", "a\\b")) {
+            file(root.resolve("x:y"), name);
+        }
+        List<String> hadoops = new ArrayList<>();
+        for (FileStatus status : store.fileSystem(new org.apache.hadoop.fs.Path(root.toUri()))
+                .listStatus(new org.apache.hadoop.fs.Path(root.resolve("x:y").toUri()))) {
+            hadoops.add(status.getPath()
+                    .toString()
+                    .substring(status.getPath().toString().indexOf("/hub/") + 5));
+        }
+        assertThat(listed(1)).hasSize(9).containsExactlyInAnyOrderElementsOf(hadoops);
+        assertThat(listed(100)).hasSize(9).containsExactlyInAnyOrderElementsOf(hadoops);
     }
 }

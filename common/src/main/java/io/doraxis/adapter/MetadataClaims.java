@@ -5,10 +5,13 @@ import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import java.io.IOException;
 import java.time.Instant;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.Set;
+import java.util.function.Predicate;
 
 /**
  * What a file says about itself. Claims are free text that anybody may edit: they corroborate or conflict with what the
@@ -19,6 +22,12 @@ import java.util.OptionalDouble;
 public record MetadataClaims(Map<String, String> values) {
     private static final JsonFactory JSON = new JsonFactory();
     private static final String ARGS = "ss_network_args.";
+    private static final String DIFFUSERS = "lora_adapter_metadata";
+    private static final Set<String> DIFFUSERS_KEPT =
+            Set.of("r", "lora_alpha", "use_dora", "use_rslora", "lora_bias", "peft_type");
+
+    /** A hostile text has more fields than any program writes. */
+    private static final int MOST_CLAIMS = 100;
 
     /** Seconds since 1970 beyond which a number is no date: the year 5138. */
     private static final double LATEST_DATE = 1e11;
@@ -36,6 +45,7 @@ public record MetadataClaims(Map<String, String> values) {
         "modelspec.date",
         "ot_revision",
         "ot_branch",
+        "sshs_model_hash",
         "format"
     };
     private static final String[] ARGS_KEPT = {
@@ -54,8 +64,9 @@ public record MetadataClaims(Map<String, String> values) {
         putScalars(claims, ARGS, metadata.get("ss_network_args"), ARGS_KEPT);
         putScalars(claims, "ot_config.", metadata.get("ot_config"), OT_KEPT);
         putScalars(claims, "software.", metadata.get("software"), new String[] {"name", "version", "repo"});
-        if (metadata.containsKey("lora_adapter_metadata")) {
-            claims.put("lora_adapter_metadata", "present");
+        if (metadata.containsKey(DIFFUSERS)) {
+            claims.put(DIFFUSERS, "present");
+            putScalars(claims, DIFFUSERS + ".", metadata.get(DIFFUSERS), MetadataClaims::isDiffusersField);
         }
         if (config != null) {
             putIfPresent(claims, "adapter_config.peft_type", config.peftType());
@@ -73,6 +84,15 @@ public record MetadataClaims(Map<String, String> values) {
 
     /** The wanted fields of a JSON object in a text; a text that is none claims nothing. */
     private static void putScalars(Map<String, String> claims, String prefix, String json, String[] wanted) {
+        putScalars(claims, prefix, json, Arrays.asList(wanted)::contains);
+    }
+
+    /** {@code unet.r}, {@code text_encoder.lora_alpha}: a field of PEFT's configuration behind the component. */
+    private static boolean isDiffusersField(String field) {
+        return DIFFUSERS_KEPT.contains(field.substring(field.lastIndexOf('.') + 1));
+    }
+
+    private static void putScalars(Map<String, String> claims, String prefix, String json, Predicate<String> wanted) {
         if (json == null) {
             return;
         }
@@ -80,16 +100,12 @@ public record MetadataClaims(Map<String, String> values) {
             if (parser.nextToken() != JsonToken.START_OBJECT) {
                 return;
             }
-            Map<String, String> found = new LinkedHashMap<>();
             while (parser.nextToken() == JsonToken.FIELD_NAME) {
                 String field = parser.currentName();
-                if (parser.nextToken().isScalarValue()) {
-                    found.put(field, parser.getText());
+                if (parser.nextToken().isScalarValue() && wanted.test(field) && claims.size() < MOST_CLAIMS) {
+                    claims.put(prefix + field, parser.getText());
                 }
                 parser.skipChildren();
-            }
-            for (String field : wanted) {
-                putIfPresent(claims, prefix + field, found.get(field));
             }
         } catch (IOException e) {
             claims.put(prefix + "unreadable", "not JSON");

@@ -16,6 +16,7 @@ import java.util.Map;
  * @param rank {@code r}; null when absent
  * @param alpha {@code lora_alpha} or {@code alpha}; null when absent
  * @param targetModules names, or the one regular expression; empty when absent
+ * @param fields names of all its fields, the first few hundred
  * @param targetIsPattern whether {@code target_modules} is one text: a regular expression or a shorthand
  */
 public record PeftConfig(
@@ -30,12 +31,14 @@ public record PeftConfig(
         boolean targetIsPattern,
         List<String> modulesToSave,
         String baseModel,
+        List<String> fields,
         PeftPattern.Budget budget) {
     /** Python's parser, which PEFT uses, takes NaN and Infinity too. */
     private static final JsonFactory JSON = JsonFactory.builder()
             .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
             .build();
 
+    private static final int MAX_FIELDS = 300;
     private static final double DEFAULT_RANK = 8;
     private static final double DEFAULT_ALPHA = 8;
 
@@ -101,6 +104,7 @@ public record PeftConfig(
         private boolean targetIsPattern;
         private List<String> modulesToSave = List.of();
         private String baseModel;
+        private final List<String> fields = new ArrayList<>();
 
         Reader(JsonParser parser) {
             this.parser = parser;
@@ -110,6 +114,9 @@ public record PeftConfig(
             while (parser.nextToken() == JsonToken.FIELD_NAME) {
                 String field = parser.currentName();
                 parser.nextToken();
+                if (fields.size() < MAX_FIELDS) {
+                    fields.add(field);
+                }
                 readField(field);
             }
             return new PeftConfig(
@@ -124,6 +131,7 @@ public record PeftConfig(
                     targetIsPattern,
                     modulesToSave,
                     baseModel,
+                    List.copyOf(fields),
                     new PeftPattern.Budget());
         }
 

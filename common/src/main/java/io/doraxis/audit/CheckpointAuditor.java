@@ -5,6 +5,7 @@ import io.doraxis.adapter.AdapterModule;
 import io.doraxis.adapter.CheckpointKind;
 import io.doraxis.adapter.DialectClassifier;
 import io.doraxis.adapter.PeftConfig;
+import io.doraxis.adapter.PeftTraps;
 import io.doraxis.audit.CheckpointAudit.AdapterContents;
 import io.doraxis.audit.CheckpointAudit.Contents;
 import io.doraxis.catalog.Checkpoint;
@@ -181,6 +182,9 @@ public final class CheckpointAuditor {
             findings.add(new Finding(
                     Finding.Code.INCOMPLETE_MODULE,
                     incomplete.size() + " modules lack factors, such as " + incomplete.get(0)));
+        }
+        if (config != null) {
+            findings.addAll(PeftTraps.of(adapter, config));
         }
         if (config != null && config.isGivenUp()) {
             findings.add(new Finding(

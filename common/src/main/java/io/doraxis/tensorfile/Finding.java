@@ -38,6 +38,20 @@ public record Finding(Code code, String detail) implements Serializable {
         CLAIM_CONFLICT,
         /** The expressions of adapter_config.json took too long and were given up. */
         PEFT_CONFIG,
+        /** Fields of adapter_config.json that PEFT 0.21 ignores. */
+        PEFT_UNKNOWN_FIELD,
+        /** use_dora is not true beside magnitudes: PEFT drops them. */
+        PEFT_DORA_IGNORED,
+        /** use_dora is true beside modules without a magnitude: PEFT warns, and takes the base weight's norm. */
+        PEFT_DORA_MISSING,
+        /** Modules that target_modules leaves out: PEFT drops them. */
+        PEFT_UNTARGETED,
+        /** Keys of rank_pattern or alpha_pattern that match nothing, or contradict each other. */
+        PEFT_PATTERN,
+        /** Tensors of another rank than adapter_config.json says. */
+        PEFT_RANK,
+        /** Tensors beside adapter_config.json without the prefix that PEFT looks for. */
+        PEFT_PREFIX_MISSING,
         /** Sparse, quantised, meta and other tensors that no safetensors file could hold: they are left out. */
         NOT_A_PLAIN_TENSOR,
         /** Bytes behind the last tensor of a torch file. */

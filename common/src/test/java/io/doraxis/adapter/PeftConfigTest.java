@@ -76,6 +76,17 @@ class PeftConfigTest {
                         false,
                         List.of("head"),
                         null,
+                        List.of(
+                                "peft_type",
+                                "r",
+                                "lora_alpha",
+                                "use_dora",
+                                "use_rslora",
+                                "rank_pattern",
+                                "alpha_pattern",
+                                "target_modules",
+                                "modules_to_save",
+                                "base_model_name_or_path"),
                         new PeftPattern.Budget()));
     }
 

@@ -1,0 +1,48 @@
+package io.doraxis.adapter;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/** The fields of {@code adapter_config.json} that PEFT 0.21.2 knows: {@code peft-fields.txt}. */
+final class PeftFields {
+    private static final String RESOURCE = "peft-fields.txt";
+    private static final String ALL = "ALL";
+    private static final Map<String, Set<String>> BY_TYPE = read();
+
+    private PeftFields() {}
+
+    private static Map<String, Set<String>> read() {
+        Map<String, Set<String>> fields = new HashMap<>();
+        try (InputStream resource = PeftFields.class.getResourceAsStream(RESOURCE);
+                BufferedReader lines = new BufferedReader(new InputStreamReader(resource, StandardCharsets.UTF_8))) {
+            for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+                if (!line.startsWith("#")) {
+                    String[] words = line.split(" ");
+                    fields.put(words[0], Set.of(words));
+                }
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return fields;
+    }
+
+    /** Of these fields those that PEFT ignores for that type, in their order; none for a type that it does not know. */
+    static List<String> unknown(String peftType, List<String> fields) {
+        Set<String> known = BY_TYPE.get(peftType);
+        return known == null || ALL.equals(peftType)
+                ? List.of()
+                : fields.stream()
+                        .filter(field ->
+                                !known.contains(field) && !BY_TYPE.get(ALL).contains(field))
+                        .toList();
+    }
+}

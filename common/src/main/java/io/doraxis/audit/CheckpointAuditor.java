@@ -77,10 +77,14 @@ public final class CheckpointAuditor {
         SideFiles sideFiles = new SideFiles(log);
         Optional<PeftConfig> config =
                 checkpoint.form() == Checkpoint.Form.PEFT_DIRECTORY ? sideFiles.peftConfig(side) : Optional.empty();
-        List<FetchedFile> parts =
-                checkpoint.form() == Checkpoint.Form.SHARDED ? sideFiles.namedByIndex(side, weights) : weights;
+        Optional<ShardIndex> shardIndex =
+                checkpoint.form() == Checkpoint.Form.SHARDED ? sideFiles.shardIndex(side) : Optional.empty();
+        List<FetchedFile> parts = shardIndex
+                .map(found -> sideFiles.named(found, side.object(), weights))
+                .orElse(weights);
         WeightFiles weightFiles = new WeightFiles(log);
         List<TensorIndex> indexes = new ArrayList<>();
+        Map<String, TensorIndex> byFile = new LinkedHashMap<>();
         TensorData data = TensorData.NONE;
         int tensors = 0;
         for (FetchedFile file : parts) {
@@ -92,11 +96,13 @@ public final class CheckpointAuditor {
             }
             if (index.isPresent()) {
                 indexes.add(index.get());
+                byFile.put(file.object().fileName(), index.get());
                 if (parts.size() == 1) {
                     data = weightFiles.values(values, file, index.get());
                 }
             }
         }
+        shardIndex.ifPresent(found -> sideFiles.compareTensors(found, byFile));
         Contents contents = null;
         if (!indexes.isEmpty()) {
             TensorIndex index = indexes.size() == 1 ? indexes.get(0) : joined(indexes);

@@ -6,16 +6,28 @@ import io.doraxis.catalog.StoredObject;
 import io.doraxis.tensorfile.Finding;
 import io.doraxis.tensorfile.MalformedTensorFileException;
 import io.doraxis.tensorfile.Reason;
+import io.doraxis.tensorfile.TensorIndex;
+import io.doraxis.tensorfile.TensorInfo;
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 
 /** Reads what lies beside the weights: PEFT's configuration, or the index of a sharded model. */
-record SideFiles(ReadingLog log) {
+final class SideFiles {
+    private final ReadingLog log;
+
+    SideFiles(ReadingLog log) {
+        this.log = log;
+    }
+
     Optional<PeftConfig> peftConfig(FetchedFile side) {
         if (side.failure() != null) {
             log.failed(side.failure());
@@ -32,24 +44,91 @@ record SideFiles(ReadingLog log) {
         }
     }
 
-    /** The shards that belong to the model: those that its index names, or all where it cannot be read. */
-    List<FetchedFile> namedByIndex(FetchedFile side, List<FetchedFile> shards) {
+    /** The index of a sharded model; empty where it cannot be read. */
+    Optional<ShardIndex> shardIndex(FetchedFile side) {
         if (side.failure() != null) {
             log.failed(side.failure());
-            return shards;
+            return Optional.empty();
         }
         if (isCut(side)) {
-            return shards;
+            return Optional.empty();
         }
         try {
-            Set<String> named = ShardIndex.parse(side.head(), side.length()).files();
-            compare(side.object(), named, shards);
-            return shards.stream()
-                    .filter(file -> named.contains(file.object().fileName()))
-                    .toList();
+            return Optional.of(ShardIndex.parse(side.head(), side.length()));
         } catch (IOException e) {
             invalid(side, e, "an index with a weight_map");
-            return shards;
+            return Optional.empty();
+        }
+    }
+
+    /** The shards that an index names; what it names in vain or leaves out is noted. */
+    List<FetchedFile> named(ShardIndex index, StoredObject side, List<FetchedFile> shards) {
+        Set<String> named = index.fileNames();
+        compare(side, named, shards);
+        return shards.stream()
+                .filter(file -> named.contains(file.object().fileName()))
+                .toList();
+    }
+
+    /**
+     * Notes where an index and the shards that were read disagree about the tensors.
+     *
+     * @param read the headers by the names of their files
+     */
+    void compareTensors(ShardIndex index, Map<String, TensorIndex> read) {
+        Disagreement missing = new Disagreement();
+        Disagreement orphans = new Disagreement();
+        Disagreement repeated = new Disagreement();
+        long bytes = 0;
+        Map<String, Set<String>> names = new HashMap<>();
+        for (Map.Entry<String, TensorIndex> shard : read.entrySet()) {
+            Set<String> inShard = names.computeIfAbsent(shard.getKey(), file -> new HashSet<>());
+            for (TensorInfo tensor : shard.getValue().tensors()) {
+                inShard.add(tensor.name());
+                bytes += tensor.bytes();
+                String place = index.files().get(tensor.name());
+                if (place == null) {
+                    orphans.add(tensor.name());
+                } else if (!place.equals(shard.getKey())) {
+                    repeated.add(tensor.name());
+                }
+            }
+        }
+        index.files().forEach((tensor, file) -> {
+            if (names.containsKey(file) && !names.get(file).contains(tensor)) {
+                missing.add(tensor);
+            }
+        });
+        missing.note(Finding.Code.SHARD_TENSOR_MISSING, "%d tensors are not in the file that the index names: ");
+        orphans.note(Finding.Code.SHARD_TENSOR_ORPHAN, "%d tensors that the index does not name: ");
+        repeated.note(Finding.Code.SHARD_TENSOR_REPEATED, "%d tensors in another file than the index names: ");
+        boolean all = read.keySet().containsAll(index.fileNames());
+        if (all && index.totalBytes() != null && index.totalBytes() != bytes) {
+            log.findings()
+                    .add(new Finding(
+                            Finding.Code.SHARD_TOTAL_SIZE,
+                            "the index claims " + index.totalBytes() + " bytes of tensors, there are " + bytes));
+        }
+    }
+
+    /** Names of tensors about which an index is wrong. */
+    private final class Disagreement {
+        private static final int NAMES_KEPT = 3;
+
+        private final List<String> names = new ArrayList<>();
+        private int count;
+
+        void add(String name) {
+            count++;
+            if (names.size() < NAMES_KEPT) {
+                names.add(name);
+            }
+        }
+
+        void note(Finding.Code code, String what) {
+            if (count > 0) {
+                log.findings().add(new Finding(code, what.formatted(count) + String.join(", ", names)));
+            }
         }
     }
 
@@ -66,6 +145,16 @@ record SideFiles(ReadingLog log) {
                             0,
                             "%d of %d shards".formatted(named.size() - missing.size(), named.size()),
                             missing.iterator().next() + " too"));
+        }
+        List<String> outside = named.stream()
+                .filter(name -> name.indexOf('/') >= 0 || name.indexOf('\\') >= 0 || name.equals(".."))
+                .toList();
+        if (!outside.isEmpty()) {
+            log.findings()
+                    .add(new Finding(
+                            Finding.Code.SHARD_OUTSIDE_FOLDER,
+                            outside.size() + " files of the index lie in another folder, and are not read: "
+                                    + outside.get(0)));
         }
         Set<String> stale = new TreeSet<>(listed);
         stale.removeAll(named);

@@ -18,10 +18,10 @@ public record FolderGrouping(List<Checkpoint> checkpoints, Map<ObjectRole, Integ
     private static final String PEFT_WEIGHTS = "adapter_model.safetensors";
     private static final String PEFT_PICKLED_WEIGHTS = "adapter_model.bin";
 
-    /** {@code model.safetensors.index.json}, {@code model.safetensors.index.fp16.json} is a config to this version. */
-    static final Pattern INDEX = Pattern.compile("(.+)\\.(safetensors|bin)\\.index\\.json");
+    /** {@code model.safetensors.index.json}, of a variant {@code model.safetensors.index.fp16.json}. */
+    static final Pattern INDEX = Pattern.compile("(.+)\\.(safetensors|bin)\\.index(\\.[A-Za-z0-9_]+)?\\.json");
 
-    private static final String SHARD = "-\\d{5}-of-\\d{5}\\.";
+    private static final String SHARD = "-\\d{5}-of-\\d{5}";
 
     /** Groups the objects of one folder, or those of one {@link #keyOf key}, in any order. */
     public static FolderGrouping of(Iterable<StoredObject> folder) {
@@ -67,9 +67,12 @@ public record FolderGrouping(List<Checkpoint> checkpoints, Map<ObjectRole, Integ
             throw new IllegalArgumentException("not an index: " + index.uri());
         }
         String base = name.group(1);
-        Pattern shard = Pattern.compile(Pattern.quote(base) + SHARD + name.group(2));
+        String variant = name.group(3) == null ? "" : Pattern.quote(name.group(3));
+        String end = "\\." + name.group(2);
+        Pattern shard = Pattern.compile( // diffusers wrote a variant's name behind the number at first
+                Pattern.quote(base) + "(" + variant + SHARD + "|" + SHARD + variant + ")" + end);
         List<StoredObject> shards = new ArrayList<>();
-        for (StoredObject file : weights.subMap(base + '-', base + '.').values()) { // '.' comes next to '-'
+        for (StoredObject file : weights.subMap(base + '-', base + '/').values()) { // '.' and '/' come next to '-'
             if (shard.matcher(file.fileName()).matches()) {
                 shards.add(file);
             }

@@ -62,8 +62,18 @@ public record Finding(Code code, String detail) implements Serializable {
         NOT_IN_BASE,
         /** Modules whose weight in the base model has another shape than their factors give. */
         OTHER_SHAPE_IN_BASE,
-        /** Shards are missing, left over or disagree with their index. */
-        SHARDS
+        /** Shards are left over that their index does not name. */
+        SHARDS,
+        /** Tensors that the index of a sharded model places in a file that lacks them. */
+        SHARD_TENSOR_MISSING,
+        /** Tensors of a shard that the index does not name. */
+        SHARD_TENSOR_ORPHAN,
+        /** Tensors that lie in another shard, too or instead. */
+        SHARD_TENSOR_REPEATED,
+        /** The index claims another size than the tensors have; older writers counted otherwise. */
+        SHARD_TOTAL_SIZE,
+        /** The index names files outside of its folder. */
+        SHARD_OUTSIDE_FOLDER
     }
 
     @Override

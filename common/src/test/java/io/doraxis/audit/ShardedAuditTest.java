@@ -11,6 +11,8 @@ import io.doraxis.catalog.Checkpoint;
 import io.doraxis.consumer.ConsumerRules;
 import io.doraxis.tensorfile.Finding;
 import io.doraxis.tensorfile.Reason;
+import io.doraxis.tensorfile.SafetensorsWriter.Tensor;
+import io.doraxis.tensorfile.Shape;
 import io.doraxis.tensorfile.TensorInfo;
 import java.util.List;
 import java.util.stream.Stream;
@@ -131,6 +133,38 @@ class ShardedAuditTest {
     void aShardOutsideTheFolderIsMissing() {
         CheckpointAudit audit = audit(fetched(INDEX, "{\"weight_map\":{\"a\":\"../" + ONE + "\"}}"), one());
         assertThat(audit.reading().reason()).isEqualTo(Reason.MISSING_SHARD);
+    }
+
+    @Test
+    void whereIndexAndShardsDisagreeAboutTensorsIsNoticed() {
+        CheckpointAudit audit = audit(
+                fetched(
+                        INDEX,
+                        "{\"metadata\":{\"total_size\":16.0},\"weight_map\":{\"a.weight\":\"" + ONE + "\",\"gone\":\""
+                                + ONE + "\",\"b.weight\":\"" + TWO + "\"}}"),
+                fetched(ONE, AuditFiles.file(tensor("a.weight"), tensor("b.weight"))),
+                fetched(TWO, AuditFiles.file(tensor("b.weight"), tensor("c.weight"))));
+        assertThat(audit.reading().status()).isEqualTo(Status.OK);
+        assertThat(audit.findings())
+                .extracting(Finding::toString)
+                .containsExactly(
+                        "SHARD_TENSOR_MISSING: 1 tensors are not in the file that the index names: gone",
+                        "SHARD_TENSOR_ORPHAN: 1 tensors that the index does not name: c.weight",
+                        "SHARD_TENSOR_REPEATED: 1 tensors in another file than the index names: b.weight",
+                        "SHARD_TOTAL_SIZE: the index claims 16 bytes of tensors, there are 32");
+    }
+
+    private static Tensor tensor(String name) {
+        return Tensor.ofFloats(name, Shape.of(2), 1, 2);
+    }
+
+    @Test
+    void aFileOfAnotherFolderIsNamed() {
+        CheckpointAudit audit = audit(fetched(INDEX, "{\"weight_map\":{\"a\":\"/etc/x\"}}"));
+        assertThat(audit.findings())
+                .extracting(Finding::toString)
+                .containsExactly(
+                        "SHARD_OUTSIDE_FOLDER: 1 files of the index lie in another folder, and are not read: /etc/x");
     }
 
     private static FetchedFile one() {

@@ -122,6 +122,25 @@ class FolderGroupingTest {
     }
 
     @Test
+    void theShardsOfAVariantBelongToItsIndex() {
+        FolderGrouping grouping = group(
+                "x.safetensors.index.json",
+                "x.safetensors.index.fp16.json",
+                "x-00001-of-00001.safetensors",
+                "x.fp16-00001-of-00002.safetensors",
+                "x-00002-of-00002.fp16.safetensors",
+                "x.bf16-00001-of-00001.safetensors");
+        assertThat(grouping.checkpoints())
+                .extracting(checkpoint -> checkpoint.weights().stream()
+                        .map(StoredObject::fileName)
+                        .toList())
+                .containsExactlyInAnyOrder(
+                        List.of("x-00001-of-00001.safetensors"),
+                        List.of("x-00002-of-00002.fp16.safetensors", "x.fp16-00001-of-00002.safetensors"),
+                        List.of("x.bf16-00001-of-00001.safetensors"));
+    }
+
+    @Test
     void shardsWithoutAnIndexAreFiles() {
         assertThat(group("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
                         .checkpoints())

@@ -26,7 +26,7 @@ class ObjectRoleTest {
         "model.safetensors.index.json, SHARD_INDEX",
         "pytorch_model.bin.index.json, SHARD_INDEX",
         "model.bin.idx.index.json, IGNORED_CONFIG",
-        "model.safetensors.index.fp16.json, IGNORED_CONFIG",
+        "model.safetensors.index.fp16.json, SHARD_INDEX",
         "tokens.index.json, IGNORED_CONFIG",
         "config.json, IGNORED_CONFIG",
         "a.civitai.info, IGNORED_CONFIG",

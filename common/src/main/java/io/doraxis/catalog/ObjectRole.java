@@ -2,6 +2,8 @@ package io.doraxis.catalog;
 
 import java.util.Locale;
 import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /** What an object's name makes it a candidate for. */
 public enum ObjectRole {
@@ -43,12 +45,27 @@ public enum ObjectRole {
     private static final Set<String> MEDIA_EXTENSIONS =
             Set.of("png", "jpg", "jpeg", "webp", "gif", "mp4", "webm", "wav", "mp3", "svg", "avif");
 
+    /** {@code models--org--name/snapshots/COMMIT/...}, with blobs, refs, trees and .no_exist beside the snapshots. */
+    private static final Pattern CACHED_REPOSITORY = Pattern.compile("/(?:models|datasets|spaces)--[^/]+/([^/]+)/");
+
+    /**
+     * What Hugging Face's download cache keeps beside the files of its snapshots, which are links to the blobs, and what
+     * version control keeps.
+     */
+    private static boolean isOfCache(String uri) {
+        if (uri.contains("/.cache/huggingface/") || uri.contains("/.git/") || uri.contains("/.locks/")) {
+            return true;
+        }
+        Matcher repository = CACHED_REPOSITORY.matcher(uri);
+        return repository.find() && !repository.group(1).equals("snapshots");
+    }
+
     public static ObjectRole of(StoredObject object) {
         String uri = object.uri();
         if (object.isUnlistable()) {
             return WEIGHTS; // who knows what it holds
         }
-        if (uri.contains("/.cache/huggingface/download/") || uri.contains("/.git/")) {
+        if (isOfCache(uri)) {
             return IGNORED_CACHE;
         }
         if (object.fileName().equals("adapter_config.json")) {

@@ -20,6 +20,15 @@ public enum Container {
     TAR,
     SEVEN_ZIP,
     ZSTD,
+    XZ,
+    BZIP2,
+    RAR,
+    ONNX,
+    /** A SavedModel's graph. */
+    TENSORFLOW,
+    TFLITE,
+    /** Flax' msgpack. */
+    MSGPACK,
     GIT_LFS_POINTER,
     HTML,
     JSON,
@@ -91,11 +100,64 @@ public enum Container {
         if (startsWith(head, length, new byte[] {0x28, (byte) 0xb5, 0x2f, (byte) 0xfd})) {
             return Optional.of(ZSTD);
         }
+        if (startsWith(head, length, new byte[] {(byte) 0xfd, '7', 'z', 'X', 'Z', 0})) {
+            return Optional.of(XZ);
+        }
+        if (startsWith(head, length, "BZh") && length > 3 && head[3] >= '1' && head[3] <= '9') {
+            return Optional.of(BZIP2);
+        }
+        if (startsWith(head, length, "Rar!\u001a\u0007")) {
+            return Optional.of(RAR);
+        }
+        if (length >= 8 && new String(head, 4, 4, StandardCharsets.ISO_8859_1).equals("TFL3")) {
+            return Optional.of(TFLITE);
+        }
         if (length >= TAR_MAGIC_OFFSET + 5
                 && new String(head, TAR_MAGIC_OFFSET, 5, StandardCharsets.ISO_8859_1).equals("ustar")) {
             return Optional.of(TAR);
         }
+        return serialised(head, length);
+    }
+
+    /** Formats without a magic number, told by how their writers begin. */
+    private static Optional<Container> serialised(byte[] head, int length) {
+        if (length < 8) {
+            return Optional.empty();
+        }
+        int first = head[0] & 0xff;
+        if (first == 0x08 && head[1] == 1 && head[2] == 0x12 && looksLikeMetaGraph(head, length)) {
+            return Optional.of(TENSORFLOW);
+        }
+        boolean producer = first == 0x08 && head[1] >= 3 && head[1] <= 20 && head[2] == 0x12 && head[3] > 0;
+        if (producer && isLetters(head, 4, Math.min(length, 4 + Math.min(head[3], 8)))) { // ir_version, producer_name
+            return Optional.of(ONNX);
+        }
+        int entry = (first & 0xf0) == 0x80 ? 1 : first == 0xde ? 3 : first == 0xdf ? 5 : length;
+        if (entry < length - 2 && (head[entry] & 0xe0) == 0xa0) { // a map whose first key is a short text
+            int letters = Math.min(head[entry] & 0x1f, 8);
+            if (letters > 0 && isLetters(head, entry + 1, Math.min(length, entry + 1 + letters))) {
+                return Optional.of(MSGPACK);
+            }
+        }
         return Optional.empty();
+    }
+
+    /** saved_model_schema_version 1, then a meta graph: a length of several bytes, then its meta_info_def. */
+    private static boolean looksLikeMetaGraph(byte[] head, int length) {
+        int at = 3;
+        while (at < Math.min(length - 1, 13) && head[at] < 0) {
+            at++;
+        }
+        return head[at + 1] == 0x0a;
+    }
+
+    private static boolean isLetters(byte[] head, int from, int to) {
+        for (int i = from; i < to; i++) {
+            if (head[i] < '-' || head[i] > 'z') {
+                return false;
+            }
+        }
+        return to > from;
     }
 
     /** Torch writes the pickle first, as {@code root/data.pkl}; newer versions a few small entries before it. */

@@ -106,6 +106,7 @@ public final class SafetensorsReader {
                         HEADER_TOO_LARGE,
                         "a header of " + Long.toUnsignedString(headerBytes) + " bytes",
                         "at most " + MAX_HEADER_BYTES);
+            case GGUF -> other(Reason.UNSUPPORTED_CONTAINER, GgufHeader.describe(head, headLength), "safetensors");
             default -> other(Reason.UNSUPPORTED_CONTAINER, container + " data", "safetensors");
         };
     }

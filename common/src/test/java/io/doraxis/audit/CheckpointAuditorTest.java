@@ -89,10 +89,10 @@ class CheckpointAuditorTest {
 
     @Test
     void unknownBytesAreMalformedOnlyUnderTheNameOfATensorFile() {
-        byte[] bytes = {(byte) 0x81, (byte) 0xa6, 'p', 'a', 'r', 'a', 'm', 's', (byte) 0x80};
-        Reading flax = audit(fetched("flax_model.msgpack", bytes)).reading();
-        assertThat(flax.status()).isEqualTo(Status.UNSUPPORTED);
-        assertThat(flax.reason()).isEqualTo(Reason.UNSUPPORTED_CONTAINER);
+        byte[] bytes = {(byte) 0xc1, 1, 2, 3, 4, 5, 6, 7, 8};
+        Reading other = audit(fetched("model.h5", bytes)).reading();
+        assertThat(other.status()).isEqualTo(Status.UNSUPPORTED);
+        assertThat(other.reason()).isEqualTo(Reason.UNSUPPORTED_CONTAINER);
         Reading broken = audit(fetched("a.SAFETENSORS", bytes)).reading();
         assertThat(broken.status()).isEqualTo(Status.MALFORMED);
         assertThat(broken.reason()).isEqualTo(Reason.HEADER_TOO_LARGE);

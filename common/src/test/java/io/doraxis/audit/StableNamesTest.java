@@ -84,7 +84,8 @@ class StableNamesTest {
                         + " U32 F32 C64 F64 I64 U64");
         are(
                 Container.values(),
-                "SAFETENSORS TORCH_ZIP ZIP TORCH_LEGACY PICKLE GGUF GGML HDF5 NUMPY GZIP TAR SEVEN_ZIP ZSTD"
+                "SAFETENSORS TORCH_ZIP ZIP TORCH_LEGACY PICKLE GGUF GGML HDF5 NUMPY GZIP TAR SEVEN_ZIP ZSTD XZ BZIP2"
+                        + " RAR ONNX TENSORFLOW TFLITE MSGPACK"
                         + " GIT_LFS_POINTER HTML JSON TEXT EMPTY UNKNOWN");
     }
 

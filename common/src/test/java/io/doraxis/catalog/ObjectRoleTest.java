@@ -53,6 +53,21 @@ class ObjectRoleTest {
     }
 
     @Test
+    void ofADownloadCacheOnlyTheSnapshotsCount() {
+        String repository = "file:/root/.cache/hub/models--org--name/";
+        assertThat(ObjectRole.of(object(repository + "snapshots/0a1b/unet/a.safetensors")))
+                .isEqualTo(ObjectRole.WEIGHTS);
+        assertThat(ObjectRole.of(object(repository + "blobs/0a1b2c.bin"))).isEqualTo(ObjectRole.IGNORED_CACHE);
+        assertThat(ObjectRole.of(object(repository + ".no_exist/0a1b/a.safetensors")))
+                .isEqualTo(ObjectRole.IGNORED_CACHE);
+        assertThat(ObjectRole.of(object(repository + "refs/main"))).isEqualTo(ObjectRole.IGNORED_CACHE);
+        assertThat(ObjectRole.of(object("file:/hub/.locks/models--org--name/a.bin")))
+                .isEqualTo(ObjectRole.IGNORED_CACHE);
+        assertThat(ObjectRole.of(object("file:/hub/x/.cache/huggingface/download/a.safetensors.incomplete")))
+                .isEqualTo(ObjectRole.IGNORED_CACHE);
+    }
+
+    @Test
     void anObjectHasAFolderAndAName() {
         assertThat(object("s3a://hub/a/b.bin").directory()).isEqualTo("s3a://hub/a");
         assertThat(object("s3a://hub/a/b.bin").fileName()).isEqualTo("b.bin");

@@ -59,7 +59,7 @@ class RejectionTest {
                 "UNSUPPORTED_CONTAINER at byte 0: found GZIP data, expected safetensors");
         rejectsText(
                 "GGUF and the rest of a model",
-                "UNSUPPORTED_CONTAINER at byte 0: found GGUF data, expected safetensors");
+                "UNSUPPORTED_CONTAINER at byte 0: found a GGUF model, expected safetensors");
     }
 
     @Test

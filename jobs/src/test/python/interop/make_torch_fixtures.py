@@ -8,6 +8,7 @@ Needs torch 2.13.0. Deterministic but for the serialization ids that torch puts 
 import collections
 import json
 import os
+import struct
 import sys
 
 import torch
@@ -151,6 +152,10 @@ def main():
         elif isinstance(value, list):
             state = dict(enumerate(value))
         described[name] = expected(state)
+    for name, dtype in (("float8_e4m3fn", torch.float8_e4m3fn), ("float8_e5m2", torch.float8_e5m2)):  # each pattern
+        values = torch.arange(256, dtype=torch.uint8).view(dtype).float().tolist()
+        with open(os.path.join(target, name + ".bin"), "wb") as file:
+            file.write(struct.pack("<256f", *values))
     with open(os.path.join(target, "expected.json"), "w") as file:
         json.dump(described, file, indent=1)
         file.write("\n")

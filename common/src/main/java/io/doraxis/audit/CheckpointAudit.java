@@ -7,6 +7,7 @@ import io.doraxis.adapter.PeftConfig;
 import io.doraxis.catalog.Checkpoint;
 import io.doraxis.consumer.Prediction;
 import io.doraxis.dora.CheckpointVerdict;
+import io.doraxis.dora.ValueMatch;
 import io.doraxis.naming.FamilyMatch;
 import io.doraxis.tensorfile.Finding;
 import io.doraxis.tensorfile.PickleScan;
@@ -33,9 +34,17 @@ public record CheckpointAudit(
     public record Contents(
             CheckpointKind kind, TensorIndex index, PeftConfig config, FamilyMatch family, AdapterContents adapter) {}
 
-    /** What an adapter holds, and what becomes of it. */
+    /**
+     * What an adapter holds, and what becomes of it.
+     *
+     * @param values null where no magnitudes were compared
+     */
     public record AdapterContents(
-            AdapterIndex index, Dialect dialect, CheckpointVerdict verdict, Map<String, Prediction> consumers) {}
+            AdapterIndex index,
+            Dialect dialect,
+            CheckpointVerdict verdict,
+            ValueMatch values,
+            Map<String, Prediction> consumers) {}
 
     /** Null when it is no adapter, or could not be read. */
     public AdapterContents adapter() {

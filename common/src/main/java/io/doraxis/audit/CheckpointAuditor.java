@@ -11,8 +11,10 @@ import io.doraxis.audit.CheckpointAudit.Contents;
 import io.doraxis.catalog.Checkpoint;
 import io.doraxis.catalog.StoredObject;
 import io.doraxis.consumer.ConsumerRules;
+import io.doraxis.dora.Atlas;
 import io.doraxis.dora.AxisClassifier;
 import io.doraxis.dora.CheckpointVerdict;
+import io.doraxis.dora.ValueMatch;
 import io.doraxis.naming.BaseMatch;
 import io.doraxis.naming.BaseNames;
 import io.doraxis.naming.Families;
@@ -39,27 +41,43 @@ public final class CheckpointAuditor {
 
     private final ConsumerRules rules;
     private final BaseNames base;
+    private final Atlas atlas;
+    private final ValueUse use;
 
     public CheckpointAuditor(ConsumerRules rules) {
-        this(rules, null);
+        this(rules, null, null, ValueUse.NONE);
     }
 
-    /** @param base the model that adapters are held against; null without one */
-    public CheckpointAuditor(ConsumerRules rules, BaseNames base) {
+    /**
+     * @param base the model that adapters are held against; null without one
+     * @param atlas norms that magnitudes are compared with; null without one
+     * @param use which magnitudes are compared
+     */
+    public CheckpointAuditor(ConsumerRules rules, BaseNames base, Atlas atlas, ValueUse use) {
         this.rules = rules;
         this.base = base;
+        this.atlas = atlas;
+        this.use = use;
     }
 
     /** What the first bytes and the values in reach are: the caller may know more than the head of the file. */
     @FunctionalInterface
     public interface ValueSource {
         /** The data of the file's tensors that is worth having, given its header. */
-        TensorData of(FetchedFile file, TensorIndex index) throws IOException;
+        Values of(FetchedFile file, TensorIndex index) throws IOException;
 
         /** Only what the first request brought. */
-        ValueSource IN_HAND =
-                (file, index) -> file.isWhole() ? TensorData.ofHead(file.head(), file.length()) : TensorData.NONE;
+        ValueSource IN_HAND = (file, index) ->
+                new Values(file.isWhole() ? TensorData.ofHead(file.head(), file.length()) : TensorData.NONE, 0, 0);
     }
+
+    /**
+     * Tensors' values.
+     *
+     * @param requests that it took to read them
+     * @param bytes that were read for them
+     */
+    public record Values(TensorData data, int requests, long bytes) {}
 
     /**
      * Audits one checkpoint.
@@ -139,6 +157,13 @@ public final class CheckpointAuditor {
             findings.addAll(match.findings());
         }
         CheckpointVerdict verdict = AxisClassifier.classify(adapter.modules(), adapter.claims(), data);
+        boolean compare =
+                atlas != null && (use == ValueUse.ALL || use == ValueUse.AMBIGUOUS && verdict.ambiguousModules() > 0);
+        Optional<ValueMatch> values =
+                compare ? ValueMatch.of(adapter.modules(), verdict.modules(), data, atlas) : Optional.empty();
+        if (values.isPresent()) {
+            verdict = values.get().refine(verdict);
+        }
         findings.addAll(verdict.findings());
         findings.addAll(oddities(adapter, config));
         return new Contents(
@@ -150,6 +175,7 @@ public final class CheckpointAuditor {
                         adapter,
                         DialectClassifier.classify(adapter),
                         verdict,
+                        values.orElse(null),
                         rules.predict(adapter, verdict, config)));
     }
 

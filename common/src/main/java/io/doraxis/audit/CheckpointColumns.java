@@ -203,7 +203,12 @@ public final class CheckpointColumns {
                 STRING,
                 "Layers that fit it, of those that were looked at.",
                 a -> family(a, FamilyMatch::score));
-        adapter(columns, "base_match", STRING, "Base model by its values; not filled yet.", a -> null);
+        adapter(
+                columns,
+                "base_match",
+                STRING,
+                "The model of the atlas whose norms the magnitudes are nearest to, with the distance and the runner-up.",
+                a -> a.values() == null ? null : a.values().text());
         adapter(
                 columns,
                 "metadata_claims",

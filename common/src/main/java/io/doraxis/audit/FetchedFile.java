@@ -25,7 +25,7 @@ public record FetchedFile(StoredObject object, byte[] head, int length, RangeRea
     }
 
     /** Whether the file is in memory as a whole. */
-    boolean isWhole() {
+    public boolean isWhole() {
         return failure == null && length == object.size();
     }
 }

@@ -41,6 +41,11 @@ final class ReadingLog {
         requests++;
     }
 
+    void count(CheckpointAuditor.Values values) {
+        bytesRead += values.bytes();
+        requests += values.requests();
+    }
+
     /** What is read behind the first bytes counts too, however the reading ends. */
     RangeReader counted(RangeReader reader) {
         return new RangeReader() {

@@ -1,6 +1,7 @@
 package io.doraxis.audit;
 
 import io.doraxis.audit.CheckpointAuditor.ValueSource;
+import io.doraxis.audit.CheckpointAuditor.Values;
 import io.doraxis.catalog.StoredObject;
 import io.doraxis.tensorfile.Container;
 import io.doraxis.tensorfile.MalformedTensorFileException;
@@ -66,7 +67,9 @@ record WeightFiles(ReadingLog log) {
 
     TensorData values(ValueSource values, FetchedFile file, TensorIndex index) {
         try {
-            return values.of(file, index);
+            Values read = values.of(file, index);
+            log.count(read);
+            return read.data();
         } catch (IOException e) {
             log.failed(e);
             return TensorData.NONE;

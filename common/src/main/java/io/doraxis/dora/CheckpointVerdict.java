@@ -1,6 +1,7 @@
 package io.doraxis.dora;
 
 import io.doraxis.tensorfile.Finding;
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -20,6 +21,22 @@ public record CheckpointVerdict(
         List<String> contradicting,
         List<String> claimConflicts,
         List<Finding> findings) {
+
+    /** The same with another axis and confidence, and the evidence for them. */
+    CheckpointVerdict with(CheckpointAxis otherAxis, Confidence otherConfidence, Evidence more) {
+        List<Evidence> all = new ArrayList<>(evidence);
+        all.add(more);
+        return new CheckpointVerdict(
+                otherAxis,
+                otherConfidence,
+                List.copyOf(all),
+                modules,
+                doraModules,
+                ambiguousModules,
+                contradicting,
+                claimConflicts,
+                findings);
+    }
 
     /** A module's axis with the rest of the checkpoint's evidence: every known writer uses one axis for all layers. */
     public ModuleAxis resolved(ModuleVerdict module) {

@@ -22,6 +22,8 @@ public record Evidence(Kind kind, int count, String detail) {
         FITS_BOTH,
         /** A magnitude that fits neither axis. */
         FITS_NEITHER,
+        /** Magnitudes that go along with the norms of a base model on one axis, and not on the other. */
+        VALUE_MATCH,
         /** The metadata claims the same axis. */
         METADATA_AGREES,
         /** The metadata claims the other axis, or says that there is no DoRA: the shapes count. */

@@ -1,23 +1,24 @@
 package io.doraxis.naming;
 
 import io.doraxis.tensorfile.TensorInfo;
+import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 
 /**
  * Finds the weight of a base model that an adapter's module belongs to. Names match with or without what names the
  * component on either side, and with or without transformers' {@code text_model}; what could mean two weights is
  * ambiguous, whatever their shapes.
  */
-public final class BaseNames {
+public final class BaseNames implements Serializable {
+    private static final long serialVersionUID = 1;
     private static final String WEIGHT = ".weight";
     private static final String TEXT_MODEL = "text_model_";
 
-    private record Candidate(Component component, BaseWeight weight) {}
+    private record Candidate(Component component, BaseWeight weight) implements Serializable {}
 
-    private final Map<String, List<Candidate>> byPath = new HashMap<>();
+    private final HashMap<String, ArrayList<Candidate>> byPath = new HashMap<>();
 
     private BaseNames() {}
 
@@ -80,7 +81,7 @@ public final class BaseNames {
     private Resolution among(Component component, String path) {
         List<BaseWeight> fitting = new ArrayList<>(1);
         List<BaseWeight> sameComponent = new ArrayList<>(1);
-        for (Candidate candidate : byPath.getOrDefault(path, List.of())) {
+        for (Candidate candidate : byPath.getOrDefault(path, new ArrayList<>(0))) {
             if (component.agrees(candidate.component)) {
                 fitting.add(candidate.weight);
             }

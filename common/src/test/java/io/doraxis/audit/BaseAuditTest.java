@@ -31,7 +31,7 @@ class BaseAuditTest {
 
     private static CheckpointAudit audit(List<TensorInfo> base, Tensor... tensors) {
         FetchedFile file = fetched("a.safetensors", AuditFiles.file(tensors));
-        return new CheckpointAuditor(ConsumerRules.bundled(), BaseNames.of(base))
+        return new CheckpointAuditor(ConsumerRules.bundled(), BaseNames.of(base), null, ValueUse.NONE)
                 .audit(Checkpoint.file(file.object()), List.of(file), null, CheckpointAuditor.ValueSource.IN_HAND);
     }
 

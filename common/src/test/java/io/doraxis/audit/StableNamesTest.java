@@ -55,7 +55,7 @@ class StableNamesTest {
         are(
                 Evidence.Kind.values(),
                 "NONE KEY_NAME RECTANGULAR_LAYER SQUARE_LAYER FLAT_LENGTH RENAMED_PEFT_CONV SINGLE_ELEMENT FITS_BOTH"
-                        + " FITS_NEITHER METADATA_AGREES METADATA_CONFLICTS");
+                        + " FITS_NEITHER VALUE_MATCH METADATA_AGREES METADATA_CONFLICTS");
     }
 
     @Test

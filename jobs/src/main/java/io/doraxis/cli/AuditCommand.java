@@ -1,5 +1,6 @@
 package io.doraxis.cli;
 
+import io.doraxis.audit.ValueUse;
 import io.doraxis.spark.AuditJob;
 import io.doraxis.spark.AuditOptions;
 import io.doraxis.spark.Progress;
@@ -7,6 +8,7 @@ import io.doraxis.spark.RunRecord;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.apache.spark.sql.SparkSession;
 import picocli.CommandLine.Command;
@@ -28,6 +30,17 @@ import picocli.CommandLine.Spec;
             "64:wrong usage"
         })
 final class AuditCommand implements Callable<Integer> {
+    /** Whose magnitudes to read. */
+    enum Values {
+        none,
+        ambiguous,
+        all;
+
+        ValueUse use() {
+            return ValueUse.valueOf(name().toUpperCase(Locale.ROOT));
+        }
+    }
+
     @Spec
     private CommandSpec spec;
 
@@ -76,6 +89,20 @@ final class AuditCommand implements Callable<Integer> {
     private double maxStoreErrors;
 
     @Option(
+            names = "--values",
+            paramLabel = "WHICH",
+            description = "Magnitudes to read: ${COMPLETION-CANDIDATES} (default: ambiguous with --atlas, else none).")
+    private Values values;
+
+    @Option(
+            names = "--atlas",
+            paramLabel = "URI",
+            description =
+                    "Folder that 'doraxis atlas' wrote: its norms decide layers that the shapes leave open, and name"
+                            + " the base model.")
+    private String atlas;
+
+    @Option(
             names = "--master",
             paramLabel = "URL",
             description = "Spark master (default: spark-submit's, else all cores of this machine).")
@@ -96,7 +123,8 @@ final class AuditCommand implements Callable<Integer> {
         if (!(maxStoreErrors >= 0 && maxStoreErrors <= 1)) {
             throw new Doraxis.UsageException("--max-store-errors is a share from 0 to 1, not " + maxStoreErrors);
         }
-        RunRecord record = run(new AuditOptions(inputs, output, !noModules, ioConcurrency), master);
+        ValueUse use = values != null ? values.use() : atlas != null ? ValueUse.AMBIGUOUS : ValueUse.NONE;
+        RunRecord record = run(new AuditOptions(inputs, output, !noModules, ioConcurrency, use, atlas), master);
         spec.commandLine().getOut().print(AuditSummary.of(record));
         spec.commandLine().getOut().flush();
         return status(record, conditions);

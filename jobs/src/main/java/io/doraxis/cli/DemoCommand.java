@@ -1,5 +1,6 @@
 package io.doraxis.cli;
 
+import io.doraxis.audit.ValueUse;
 import io.doraxis.spark.AuditOptions;
 import io.doraxis.spark.RunRecord;
 import java.nio.file.Path;
@@ -43,8 +44,8 @@ final class DemoCommand implements Callable<Integer> {
         Path audit = output.resolve("audit");
         DemoHub.write(hub, files);
         System.err.println("made %,d checkpoints in %s".formatted(files, hub));
-        RunRecord record =
-                AuditCommand.run(new AuditOptions(List.of(hub.toString()), audit.toString(), true, 32), null);
+        RunRecord record = AuditCommand.run(
+                new AuditOptions(List.of(hub.toString()), audit.toString(), true, 32, ValueUse.NONE, null), null);
         String summary = AuditSummary.of(record)
                 + "look at one of them: deploy/bin/doraxis explain %s%n".formatted(DemoHub.example(hub));
         spec.commandLine().getOut().print(summary);

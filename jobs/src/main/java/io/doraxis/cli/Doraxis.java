@@ -12,7 +12,13 @@ import picocli.CommandLine.IVersionProvider;
         name = "doraxis",
         description = "Audits LoRA and DoRA checkpoints: what they are, along which axis they decompose, and what each"
                 + " program does with them.",
-        subcommands = {AuditCommand.class, ExplainCommand.class, DemoCommand.class, CommandLine.HelpCommand.class},
+        subcommands = {
+            AuditCommand.class,
+            ExplainCommand.class,
+            AtlasCommand.class,
+            DemoCommand.class,
+            CommandLine.HelpCommand.class
+        },
         mixinStandardHelpOptions = true,
         versionProvider = Doraxis.Version.class,
         synopsisSubcommandLabel = "COMMAND",

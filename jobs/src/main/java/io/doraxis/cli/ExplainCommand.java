@@ -6,10 +6,12 @@ import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
 import io.doraxis.audit.CheckpointAudit;
 import io.doraxis.audit.CheckpointAuditor;
 import io.doraxis.audit.CheckpointAuditor.ValueSource;
+import io.doraxis.audit.CheckpointAuditor.Values;
 import io.doraxis.audit.CheckpointColumns;
 import io.doraxis.audit.CheckpointColumns.Stamp;
 import io.doraxis.audit.ModuleColumns;
 import io.doraxis.audit.Status;
+import io.doraxis.audit.ValueUse;
 import io.doraxis.catalog.Checkpoint;
 import io.doraxis.catalog.FolderGrouping;
 import io.doraxis.catalog.StoredObject;
@@ -139,10 +141,16 @@ final class ExplainCommand implements Callable<Integer> {
         Fetcher.Fetched fetched = new Fetcher(store).fetch(checkpoint);
         ValueSource values = (file, index) -> {
             List<TensorInfo> wanted = worthReading(index);
-            return wanted.isEmpty() ? ValueSource.IN_HAND.of(file, index) : store.tensors(file.object(), wanted);
+            return wanted.isEmpty()
+                    ? ValueSource.IN_HAND.of(file, index)
+                    : new Values(store.tensors(file.object(), wanted), 1, bytes(wanted));
         };
-        return new CheckpointAuditor(ConsumerRules.bundled(), base)
+        return new CheckpointAuditor(ConsumerRules.bundled(), base, null, ValueUse.NONE)
                 .audit(checkpoint, fetched.weights(), fetched.side(), values);
+    }
+
+    private static long bytes(List<TensorInfo> tensors) {
+        return tensors.stream().mapToLong(TensorInfo::bytes).sum();
     }
 
     /** Alphas, and magnitudes as far as they fit into memory. */

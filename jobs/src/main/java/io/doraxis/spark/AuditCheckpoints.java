@@ -8,8 +8,10 @@ import io.doraxis.audit.CheckpointColumns.Stamp;
 import io.doraxis.audit.Column;
 import io.doraxis.audit.ModuleColumns;
 import io.doraxis.audit.ModuleColumns.ModuleAudit;
+import io.doraxis.audit.ValueUse;
 import io.doraxis.catalog.Checkpoint;
 import io.doraxis.consumer.ConsumerRules;
+import io.doraxis.dora.Atlas;
 import io.doraxis.store.Fetcher;
 import io.doraxis.store.Fetcher.Fetched;
 import io.doraxis.store.ObjectStore;
@@ -35,21 +37,28 @@ final class AuditCheckpoints implements FlatMapFunction<Iterator<Checkpoint>, Ro
     private final Stamp stamp;
     private final boolean modules;
     private final int ioConcurrency;
+    private final ValueUse values;
+    private final Broadcast<Atlas> atlas;
     private final LongAccumulator done;
     private final LongAccumulator failed;
 
-    /** @param done counts checkpoints for the progress line only; a retried task counts twice */
+    /**
+     * @param atlas null without one
+     * @param done counts checkpoints for the progress line only; a retried task counts twice
+     */
     AuditCheckpoints(
             Broadcast<SerializableConfiguration> configuration,
             Stamp stamp,
-            boolean modules,
-            int ioConcurrency,
+            AuditOptions options,
+            Broadcast<Atlas> atlas,
             LongAccumulator done,
             LongAccumulator failed) {
         this.configuration = configuration;
         this.stamp = stamp;
-        this.modules = modules;
-        this.ioConcurrency = ioConcurrency;
+        this.modules = options.modules();
+        this.ioConcurrency = options.ioConcurrency();
+        this.values = options.values();
+        this.atlas = atlas;
         this.done = done;
         this.failed = failed;
     }
@@ -61,8 +70,11 @@ final class AuditCheckpoints implements FlatMapFunction<Iterator<Checkpoint>, Ro
 
     @Override
     public Iterator<Row> call(Iterator<Checkpoint> checkpoints) {
-        Fetcher fetcher = new Fetcher(new ObjectStore(configuration.value().value()));
-        CheckpointAuditor auditor = new CheckpointAuditor(ConsumerRules.bundled());
+        ObjectStore store = new ObjectStore(configuration.value().value());
+        Fetcher fetcher = new Fetcher(store);
+        CheckpointAuditor auditor =
+                new CheckpointAuditor(ConsumerRules.bundled(), null, atlas == null ? null : atlas.value(), values);
+        ValueSource source = new Magnitudes(store, values);
         List<Column<CheckpointAudit>> columns = CheckpointColumns.of(stamp);
         Iterator<Fetched> fetched = ReadAhead.of(checkpoints, fetcher::fetch, Fetcher::bytes, ioConcurrency);
         return new Iterator<>() {
@@ -74,8 +86,7 @@ final class AuditCheckpoints implements FlatMapFunction<Iterator<Checkpoint>, Ro
             @Override
             public Row next() {
                 Fetched next = fetched.next();
-                CheckpointAudit audit =
-                        auditor.audit(next.checkpoint(), next.weights(), next.side(), ValueSource.IN_HAND);
+                CheckpointAudit audit = auditor.audit(next.checkpoint(), next.weights(), next.side(), source);
                 done.add(1);
                 if (audit.reading().reason() != null) {
                     failed.add(1);

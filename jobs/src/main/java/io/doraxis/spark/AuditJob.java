@@ -5,6 +5,7 @@ import io.doraxis.catalog.Checkpoint;
 import io.doraxis.catalog.FolderGrouping;
 import io.doraxis.catalog.ObjectRole;
 import io.doraxis.consumer.ConsumerRules;
+import io.doraxis.dora.Atlas;
 import io.doraxis.store.Folder;
 import io.doraxis.store.ObjectStore;
 import io.doraxis.store.RunFolder;
@@ -82,6 +83,8 @@ public final class AuditJob {
         for (String input : options.inputs()) {
             store.status(input);
         }
+        Broadcast<Atlas> atlas =
+                options.atlas() == null ? null : context.broadcast(AtlasTable.read(spark, store, options.atlas()));
         RunFolder output = RunFolder.begin(store, options.output(), started);
         output.unfinished().forEach(progress::removedUnfinishedRun);
 
@@ -97,10 +100,10 @@ public final class AuditJob {
             throw new IllegalStateException(
                     "%d objects were listed and %d accounted for".formatted(objects, listed.objects));
         }
-        progress.reading(listed.checkpoints);
+        progress.reading(listed.checkpoints, "checkpoints");
 
         Stamp stamp = new Stamp(ConsumerRules.bundled().version(), toolVersion, started);
-        write(grouped.flatMap(folder -> folder.checkpoints().iterator()), stamp, shipped, output);
+        write(grouped.flatMap(folder -> folder.checkpoints().iterator()), stamp, shipped, atlas, output);
         progress.done();
         listing.close();
 
@@ -123,12 +126,12 @@ public final class AuditJob {
             JavaRDD<Checkpoint> checkpoints,
             Stamp stamp,
             Broadcast<SerializableConfiguration> shipped,
+            Broadcast<Atlas> atlas,
             RunFolder output) {
         LongAccumulator done = spark.sparkContext().longAccumulator("checkpoints");
         LongAccumulator failed = spark.sparkContext().longAccumulator("unreadable");
         progress.watch(done, failed);
-        AuditCheckpoints audit =
-                new AuditCheckpoints(shipped, stamp, options.modules(), options.ioConcurrency(), done, failed);
+        AuditCheckpoints audit = new AuditCheckpoints(shipped, stamp, options, atlas, done, failed);
         Dataset<Row> rows = spark.createDataFrame(
                 checkpoints.mapPartitions(audit), AuditCheckpoints.schema(stamp, options.modules()));
         Dataset<Row> kept =

@@ -1,5 +1,6 @@
 package io.doraxis.spark;
 
+import io.doraxis.audit.ValueUse;
 import java.util.List;
 
 /**
@@ -9,8 +10,11 @@ import java.util.List;
  * @param output folder of the tables
  * @param modules whether to write the modules table too
  * @param ioConcurrency reads in flight per executor
+ * @param values which magnitudes to read
+ * @param atlas folder of an atlas to compare them with; null without one
  */
-public record AuditOptions(List<String> inputs, String output, boolean modules, int ioConcurrency) {
+public record AuditOptions(
+        List<String> inputs, String output, boolean modules, int ioConcurrency, ValueUse values, String atlas) {
     public AuditOptions {
         inputs = List.copyOf(inputs);
     }

@@ -35,9 +35,10 @@ public final class Progress implements AutoCloseable {
         out.println("removed what the unfinished run " + runId + " left");
     }
 
-    void reading(long checkpoints) {
-        total = checkpoints;
-        out.println("reading %,d checkpoints ...".formatted(checkpoints));
+    /** @param what is counted, in the plural */
+    void reading(long count, String what) {
+        total = count;
+        out.println("reading %,d %s ...".formatted(count, what));
     }
 
     void watch(LongAccumulator doneCount, LongAccumulator failedCount) {

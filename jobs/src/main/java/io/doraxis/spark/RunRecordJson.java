@@ -10,7 +10,7 @@ final class RunRecordJson {
 
     private RunRecordJson() {}
 
-    static String write(RunRecord record) {
+    static String write(Record record) {
         try {
             return MAPPER.writeValueAsString(record) + "\n";
         } catch (JsonProcessingException e) {

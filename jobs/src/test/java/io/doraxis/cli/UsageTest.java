@@ -15,7 +15,7 @@ class UsageTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"audit", "explain", "demo"})
+    @ValueSource(strings = {"audit", "explain", "atlas", "demo"})
     void everyCommandHasHelp(String command) {
         Called called = Called.doraxis(command, "--help");
         assertThat(called.status()).isZero();

@@ -1,0 +1,88 @@
+package io.doraxis.tensorfile;
+
+import java.nio.ByteBuffer;
+
+/**
+ * Tensors' bytes as floats. Exact for F32, F16, BF16 and the 8-bit floats, of which every bit pattern is a float; F64 is
+ * rounded to nearest.
+ */
+public final class FloatDecoder {
+    private static final float[] E4M3 = table(FloatDecoder::e4m3);
+    private static final float[] E5M2 = table(bits -> ElementValue.halfToFloat((short) (bits << 8)));
+
+    private FloatDecoder() {}
+
+    private interface Decode {
+        float of(int bits);
+    }
+
+    private static float[] table(Decode decode) {
+        float[] values = new float[256];
+        for (int bits = 0; bits < 256; bits++) {
+            values[bits] = decode.of(bits);
+        }
+        return values;
+    }
+
+    /** Four bits of exponent with bias 7, three of fraction; no infinity, NaN where all are set (OCP 8-bit, "fn"). */
+    private static float e4m3(int bits) {
+        int exponent = bits >> 3 & 0xf;
+        int fraction = bits & 7;
+        if (exponent == 0xf && fraction == 7) {
+            return Float.NaN;
+        }
+        float magnitude = exponent == 0 ? fraction * 0x1p-9f : Math.scalb(1 + fraction / 8f, exponent - 7);
+        return bits >> 7 == 0 ? magnitude : -magnitude;
+    }
+
+    /** Whether elements of that type are numbers that weights are made of. */
+    public static boolean decodes(Dtype dtype) {
+        return switch (dtype) {
+            case F64, F32, F16, BF16, F8_E4M3, F8_E5M2 -> true;
+            default -> false;
+        };
+    }
+
+    /**
+     * Decodes elements from a buffer's position on.
+     *
+     * @param data little-endian
+     * @param values of which the first {@code count} are filled
+     * @throws IllegalArgumentException for a type that {@link #decodes} denies
+     */
+    public static void decode(Dtype dtype, ByteBuffer data, float[] values, int count) {
+        switch (dtype) {
+            case F64 -> {
+                for (int i = 0; i < count; i++) {
+                    values[i] = (float) data.getDouble();
+                }
+            }
+            case F32 -> {
+                for (int i = 0; i < count; i++) {
+                    values[i] = data.getFloat();
+                }
+            }
+            case F16 -> {
+                for (int i = 0; i < count; i++) {
+                    values[i] = ElementValue.halfToFloat(data.getShort());
+                }
+            }
+            case BF16 -> {
+                for (int i = 0; i < count; i++) {
+                    values[i] = Float.intBitsToFloat(data.getShort() << 16);
+                }
+            }
+            case F8_E4M3 -> {
+                for (int i = 0; i < count; i++) {
+                    values[i] = E4M3[data.get() & 0xff];
+                }
+            }
+            case F8_E5M2 -> {
+                for (int i = 0; i < count; i++) {
+                    values[i] = E5M2[data.get() & 0xff];
+                }
+            }
+            default -> throw new IllegalArgumentException("no floats: " + dtype);
+        }
+    }
+}

@@ -12,7 +12,6 @@ import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.util.Iterator;
 import java.util.List;
-import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
@@ -47,14 +46,14 @@ final class AtlasTable {
      * @throws IOException if there is none in that folder
      */
     static Atlas read(SparkSession spark, ObjectStore store, String folder) throws IOException {
-        Path table = new Path(new Path(folder), NAME);
+        String table = folder + "/" + NAME;
         try {
-            store.status(table.toString());
+            store.status(table);
         } catch (FileNotFoundException e) {
             throw new IOException(
                     "no atlas in " + folder + ": make one with 'doraxis atlas --output " + folder + "'", e);
         }
-        Dataset<Row> rows = spark.read().parquet(table.toString());
+        Dataset<Row> rows = spark.read().parquet(table);
         Object latest = rows.agg(max(RUN)).first().get(0);
         Atlas.Builder atlas = new Atlas.Builder();
         Iterator<Row> each = rows.filter(col(RUN).equalTo(latest)).toLocalIterator();

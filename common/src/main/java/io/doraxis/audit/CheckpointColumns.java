@@ -6,8 +6,6 @@ import static io.doraxis.audit.ColumnType.Scalar.LONG;
 import static io.doraxis.audit.ColumnType.Scalar.STRING;
 import static io.doraxis.audit.ColumnType.Scalar.TIMESTAMP;
 
-import io.doraxis.adapter.AdapterModule;
-import io.doraxis.adapter.Algorithm;
 import io.doraxis.audit.CheckpointAudit.AdapterContents;
 import io.doraxis.audit.ColumnType.Field;
 import io.doraxis.audit.ColumnType.ListOf;
@@ -15,22 +13,16 @@ import io.doraxis.audit.ColumnType.MapOf;
 import io.doraxis.audit.ColumnType.StructOf;
 import io.doraxis.catalog.StoredObject;
 import io.doraxis.naming.FamilyMatch;
-import io.doraxis.tensorfile.Dtype;
 import io.doraxis.tensorfile.Finding;
 import io.doraxis.tensorfile.PickleScan;
-import io.doraxis.tensorfile.TensorInfo;
 import java.io.Serializable;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
-import java.util.TreeMap;
 import java.util.function.Function;
-import java.util.function.IntBinaryOperator;
 import java.util.stream.Stream;
 
 /** The {@code checkpoints} table: one row per checkpoint, readable or not. */
@@ -91,7 +83,7 @@ public final class CheckpointColumns {
                 "algorithm",
                 STRING,
                 "The algorithm of its modules, MIXED, or NONE.",
-                CheckpointColumns::algorithm);
+                CheckpointFigures::algorithm);
     }
 
     private static void axis(List<Column<CheckpointAudit>> columns) {
@@ -154,15 +146,15 @@ public final class CheckpointColumns {
     }
 
     private static void contents(List<Column<CheckpointAudit>> columns) {
-        adapter(columns, "rank_min", INT, "Smallest rank of its modules.", a -> rank(a, Math::min));
-        adapter(columns, "rank_max", INT, "Largest rank of its modules.", a -> rank(a, Math::max));
+        adapter(columns, "rank_min", INT, "Smallest rank of its modules.", a -> CheckpointFigures.rank(a, Math::min));
+        adapter(columns, "rank_max", INT, "Largest rank of its modules.", a -> CheckpointFigures.rank(a, Math::max));
         adapter(
                 columns,
                 "alpha_summary",
                 STRING,
                 "Alphas with the number of modules that have each.",
-                CheckpointColumns::alphas);
-        add(columns, "dtypes", new MapOf(LONG), "Tensors per dtype.", CheckpointColumns::dtypes);
+                CheckpointFigures::alphas);
+        add(columns, "dtypes", new MapOf(LONG), "Tensors per dtype.", CheckpointFigures::dtypes);
         add(
                 columns,
                 "tensors",
@@ -171,7 +163,7 @@ public final class CheckpointColumns {
                 a -> a.contents() == null
                         ? null
                         : (long) a.contents().index().tensors().size());
-        add(columns, "parameters", LONG, "Elements of all tensors.", CheckpointColumns::parameters);
+        add(columns, "parameters", LONG, "Elements of all tensors.", CheckpointFigures::parameters);
         add(
                 columns,
                 "files",
@@ -302,72 +294,6 @@ public final class CheckpointColumns {
         add(columns, name, type, description, audit -> audit.adapter() == null ? null : value.apply(audit.adapter()));
     }
 
-    private static Object algorithm(CheckpointAudit audit) {
-        if (audit.contents() == null) {
-            return null;
-        }
-        Set<Algorithm> algorithms = EnumSet.noneOf(Algorithm.class);
-        if (audit.adapter() != null) {
-            for (AdapterModule module : audit.adapter().index().modules()) {
-                if (module.isComplete()) {
-                    algorithms.add(module.algorithm());
-                }
-            }
-        }
-        return algorithms.isEmpty()
-                ? "NONE"
-                : algorithms.size() == 1 ? algorithms.iterator().next().name() : "MIXED";
-    }
-
-    /** Of the modules' ranks the one that {@code choice} prefers; null where none has a rank. */
-    private static Integer rank(AdapterContents adapter, IntBinaryOperator choice) {
-        Integer chosen = null;
-        for (AdapterModule module : adapter.index().modules()) {
-            Integer rank = module.rank();
-            if (rank != null && !rank.equals(chosen)) {
-                chosen = chosen == null ? rank : Integer.valueOf(choice.applyAsInt(chosen, rank));
-            }
-        }
-        return chosen;
-    }
-
-    private static String alphas(AdapterContents adapter) {
-        Map<Double, Integer> counts = new TreeMap<>();
-        int without = 0;
-        Double last = null;
-        int run = 0;
-        for (AdapterModule module : adapter.index().modules()) {
-            Double alpha = module.alpha();
-            if (alpha == null) {
-                without++;
-            } else if (alpha.equals(last)) {
-                run++;
-            } else {
-                count(counts, last, run);
-                last = alpha;
-                run = 1;
-            }
-        }
-        count(counts, last, run);
-        StringBuilder summary = new StringBuilder();
-        counts.entrySet().stream()
-                .limit(8)
-                .forEach(entry -> summary.append("%s x %d; ".formatted(entry.getKey(), entry.getValue())));
-        if (counts.size() > 8) {
-            summary.append("and ").append(counts.size() - 8).append(" more; ");
-        }
-        if (without > 0) {
-            summary.append("unknown x ").append(without).append("; ");
-        }
-        return summary.isEmpty() ? null : summary.substring(0, summary.length() - 2);
-    }
-
-    private static void count(Map<Double, Integer> counts, Double alpha, int run) {
-        if (run > 0) {
-            counts.merge(alpha, run, Integer::sum);
-        }
-    }
-
     private static String family(CheckpointAudit audit, Function<FamilyMatch, String> value) {
         boolean known = audit.contents() != null && audit.contents().family() != null;
         return known ? value.apply(audit.contents().family()) : null;
@@ -376,34 +302,6 @@ public final class CheckpointColumns {
     private static Object pickleVerdict(CheckpointAudit audit) {
         PickleScan.Verdict verdict = audit.pickles().verdict();
         return audit.contents() == null && verdict == PickleScan.Verdict.NONE ? null : verdict.name();
-    }
-
-    private static Object dtypes(CheckpointAudit audit) {
-        if (audit.contents() == null) {
-            return null;
-        }
-        long[] byDtype = new long[Dtype.values().length];
-        for (TensorInfo tensor : audit.contents().index().tensors()) {
-            byDtype[tensor.dtype().ordinal()]++;
-        }
-        Map<String, Long> counts = new LinkedHashMap<>();
-        for (Dtype dtype : Dtype.values()) {
-            if (byDtype[dtype.ordinal()] > 0) {
-                counts.put(dtype.name(), byDtype[dtype.ordinal()]);
-            }
-        }
-        return counts;
-    }
-
-    private static Object parameters(CheckpointAudit audit) {
-        if (audit.contents() == null) {
-            return null;
-        }
-        long parameters = 0;
-        for (TensorInfo tensor : audit.contents().index().tensors()) {
-            parameters += tensor.shape().elements(); // the tensors lie within one file, so the sum fits
-        }
-        return parameters;
     }
 
     private static List<Object> file(StoredObject object) {

@@ -29,11 +29,7 @@ final class SideFiles {
     }
 
     Optional<PeftConfig> peftConfig(FetchedFile side) {
-        if (side.failure() != null) {
-            log.failed(side.failure());
-            return Optional.empty();
-        }
-        if (isCut(side)) {
+        if (!isThere(side)) {
             return Optional.empty();
         }
         try {
@@ -46,11 +42,7 @@ final class SideFiles {
 
     /** The index of a sharded model; empty where it cannot be read. */
     Optional<ShardIndex> shardIndex(FetchedFile side) {
-        if (side.failure() != null) {
-            log.failed(side.failure());
-            return Optional.empty();
-        }
-        if (isCut(side)) {
+        if (!isThere(side)) {
             return Optional.empty();
         }
         try {
@@ -167,10 +159,13 @@ final class SideFiles {
         }
     }
 
-    /** A side file that is longer than any real one was read in part only. */
-    private boolean isCut(FetchedFile side) {
-        boolean cut = side.length() < side.object().size();
-        if (cut) {
+    /** Whether the store gave all of it; one that is longer than any real one was read in part only. */
+    private boolean isThere(FetchedFile side) {
+        if (side.failure() != null) {
+            log.failed(side.failure());
+            return false;
+        }
+        if (!side.isWhole()) {
             log.failed(
                     side.object(),
                     new MalformedTensorFileException(
@@ -179,7 +174,7 @@ final class SideFiles {
                             "a side file of " + side.object().size() + " bytes",
                             "at most " + side.length()));
         }
-        return cut;
+        return side.isWhole();
     }
 
     private void invalid(FetchedFile side, IOException e, String expected) {

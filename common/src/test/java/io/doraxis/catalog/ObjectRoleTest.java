@@ -54,7 +54,7 @@ class ObjectRoleTest {
 
     @Test
     void ofADownloadCacheOnlyTheSnapshotsCount() {
-        String repository = "file:/root/.cache/hub/models--org--name/";
+        String repository = "file:/home/user/.cache/hub/models--org--name/";
         assertThat(ObjectRole.of(object(repository + "snapshots/0a1b/unet/a.safetensors")))
                 .isEqualTo(ObjectRole.WEIGHTS);
         assertThat(ObjectRole.of(object(repository + "blobs/0a1b2c.bin"))).isEqualTo(ObjectRole.IGNORED_CACHE);

@@ -4,7 +4,7 @@ import io.doraxis.adapter.AdapterIndex;
 import io.doraxis.adapter.AdapterModule;
 import io.doraxis.adapter.LayerKind;
 import io.doraxis.naming.BaseNames.Ambiguous;
-import io.doraxis.naming.BaseNames.Found;
+import io.doraxis.naming.BaseNames.Placed;
 import io.doraxis.naming.BaseNames.Resolution;
 import io.doraxis.tensorfile.Finding;
 import io.doraxis.tensorfile.Shape;
@@ -25,12 +25,12 @@ public record BaseMatch(AdapterIndex adapter, List<Finding> findings) {
         List<String> different = new ArrayList<>();
         for (AdapterModule module : adapter.modules()) {
             Resolution resolution = base.resolve(module.name());
-            if (resolution instanceof Found found) {
-                boolean fits = fits(module, found.weight().shape());
+            if (resolution instanceof Placed place) {
+                boolean fits = fits(module, place.shape());
                 if (!fits) {
                     different.add(module.name());
                 }
-                modules.add(placed(module, found.weight(), fits));
+                modules.add(placed(module, place, fits));
             } else {
                 missing.add(module.name());
                 modules.add(module.noted(
@@ -71,19 +71,16 @@ public record BaseMatch(AdapterIndex adapter, List<Finding> findings) {
         return weight.rank() == 2 && module.in() == weight.dim(0) && module.out() == weight.dim(1);
     }
 
-    private static AdapterModule placed(AdapterModule module, BaseWeight weight, boolean fits) {
-        String note = fits
-                ? "base weight " + weight.name()
-                : "base weight " + weight.name() + " is " + weight.shape() + ", the factors give [" + module.out()
-                        + ", " + module.in() + "]";
+    private static AdapterModule placed(AdapterModule module, Placed place, boolean fits) {
+        Shape weight = place.shape();
+        String note = "base weight " + place
+                + (fits ? "" : " is " + weight + ", the factors give [" + module.out() + ", " + module.in() + "]");
         if (!fits || !module.flattened()) {
             return module.noted(note);
         }
-        Shape kernel = weight.shape().from(2);
+        Shape kernel = weight.from(2);
         return module.unflattened(
-                        kernel.rank() == 0 ? LayerKind.LINEAR : LayerKind.CONV,
-                        weight.shape().dimOrOne(1),
-                        kernel)
+                        kernel.rank() == 0 ? LayerKind.LINEAR : LayerKind.CONV, weight.dimOrOne(1), kernel)
                 .noted(note);
     }
 }

@@ -1,9 +1,12 @@
 package io.doraxis.naming;
 
 import io.doraxis.tensorfile.Shape;
+import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.UnaryOperator;
 
 /**
@@ -79,6 +82,9 @@ final class OriginalNames {
             rule(".ffn.net.0.proj", ".ffn.0"),
             rule(".ffn.net.2", ".ffn.2"));
 
+    private static final List<Set<String>> FUSED =
+            List.of(Set.of("to_q", "add_q_proj"), Set.of("to_k", "add_k_proj"), Set.of("to_v", "add_v_proj"));
+
     private OriginalNames() {}
 
     private static String[] rule(String from, String to) {
@@ -87,19 +93,43 @@ final class OriginalNames {
 
     /** The modules under their original names; empty where a family has no others. */
     static Map<String, Shape> of(ModelFamily family, Map<String, Shape> modules) {
-        return switch (family) {
-            case SD15, SD21, SDXL -> renamed(modules, name -> ldm(name, modules));
-            case FLUX1 -> renamed(modules, name -> byRules(name, BFL));
-            case WAN21_1_3B, WAN21_14B -> renamed(modules, name -> byRules(name, WAN));
-            case CLIP_L, CLIP_G, CLIP_H -> renamed(modules, name -> "text_model." + name);
-            default -> Map.of();
-        };
+        Map<String, Shape> renamed = new LinkedHashMap<>();
+        parts(family, modules)
+                .forEach((original, parts) ->
+                        parts.forEach(part -> renamed.merge(original, modules.get(part), OriginalNames::stacked)));
+        return renamed;
     }
 
-    private static Map<String, Shape> renamed(Map<String, Shape> modules, UnaryOperator<String> rename) {
-        Map<String, Shape> renamed = new LinkedHashMap<>();
-        modules.forEach((name, shape) -> renamed.merge(rename.apply(name), shape, OriginalNames::stacked));
-        return renamed;
+    /** For each original name the modules that it stands for, in the order of its rows; mostly one. */
+    static Map<String, List<String>> parts(ModelFamily family, Map<String, Shape> modules) {
+        UnaryOperator<String> rename =
+                switch (family) {
+                    case SD15, SD21, SDXL -> name -> ldm(name, modules);
+                    case FLUX1 -> name -> byRules(name, BFL);
+                    case WAN21_1_3B, WAN21_14B -> name -> byRules(name, WAN);
+                    case CLIP_L, CLIP_G, CLIP_H -> name -> "text_model." + name;
+                    default -> null;
+                };
+        if (rename == null) {
+            return Map.of();
+        }
+        Map<String, List<String>> parts = new LinkedHashMap<>();
+        for (String name : modules.keySet()) {
+            parts.computeIfAbsent(rename.apply(name), key -> new ArrayList<>(1)).add(name);
+        }
+        parts.values().forEach(fused -> fused.sort(Comparator.comparingInt(OriginalNames::placeAmongFused)));
+        return parts;
+    }
+
+    /** Queries lie above keys, values and, in Flux' single blocks, the feed-forward layer. */
+    private static int placeAmongFused(String name) {
+        String layer = name.substring(name.lastIndexOf('.') + 1);
+        for (int place = 0; place < FUSED.size(); place++) {
+            if (FUSED.get(place).contains(layer)) {
+                return place;
+            }
+        }
+        return FUSED.size();
     }
 
     /** Of fused layers: the inputs are the same, the outputs follow each other. */

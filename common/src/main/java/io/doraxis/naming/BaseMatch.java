@@ -79,8 +79,7 @@ public record BaseMatch(AdapterIndex adapter, List<Finding> findings) {
             return module.noted(note);
         }
         Shape kernel = weight.from(2);
-        return module.unflattened(
-                        kernel.rank() == 0 ? LayerKind.LINEAR : LayerKind.CONV, weight.dimOrOne(1), kernel)
+        return module.unflattened(kernel.rank() == 0 ? LayerKind.LINEAR : LayerKind.CONV, weight.dimOrOne(1), kernel)
                 .noted(note);
     }
 }

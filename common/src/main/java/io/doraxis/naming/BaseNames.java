@@ -186,8 +186,7 @@ public final class BaseNames implements Serializable {
         return resolution instanceof Unmatched ? among(other, component, path) : resolution;
     }
 
-    private static Resolution among(
-            Map<String, ArrayList<Candidate>> namespace, Component component, String path) {
+    private static Resolution among(Map<String, ArrayList<Candidate>> namespace, Component component, String path) {
         List<Placed> fitting = new ArrayList<>(1);
         List<Placed> sameComponent = new ArrayList<>(1);
         for (Candidate candidate : namespace.getOrDefault(path, new ArrayList<>(0))) {
@@ -204,8 +203,10 @@ public final class BaseNames implements Serializable {
         return switch (fitting.size()) {
             case 0 -> new Unmatched();
             case 1 -> fitting.get(0);
-            default -> new Ambiguous(
-                    fitting.stream().flatMap(place -> place.weights().stream()).toList());
+            default ->
+                new Ambiguous(fitting.stream()
+                        .flatMap(place -> place.weights().stream())
+                        .toList());
         };
     }
 }

@@ -102,14 +102,13 @@ final class OriginalNames {
 
     /** For each original name the modules that it stands for, in the order of its rows; mostly one. */
     static Map<String, List<String>> parts(ModelFamily family, Map<String, Shape> modules) {
-        UnaryOperator<String> rename =
-                switch (family) {
-                    case SD15, SD21, SDXL -> name -> ldm(name, modules);
-                    case FLUX1 -> name -> byRules(name, BFL);
-                    case WAN21_1_3B, WAN21_14B -> name -> byRules(name, WAN);
-                    case CLIP_L, CLIP_G, CLIP_H -> name -> "text_model." + name;
-                    default -> null;
-                };
+        UnaryOperator<String> rename = switch (family) {
+            case SD15, SD21, SDXL -> name -> ldm(name, modules);
+            case FLUX1 -> name -> byRules(name, BFL);
+            case WAN21_1_3B, WAN21_14B -> name -> byRules(name, WAN);
+            case CLIP_L, CLIP_G, CLIP_H -> name -> "text_model." + name;
+            default -> null;
+        };
         if (rename == null) {
             return Map.of();
         }

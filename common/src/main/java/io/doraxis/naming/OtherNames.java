@@ -82,7 +82,8 @@ final class OtherNames {
                     return new Families.Layer(weight.module(), shape.dimOrOne(0), shape.dimOrOne(1), false);
                 })
                 .filter(match -> match.families().size() == 1)
-                .ifPresent(match -> addDenoiser(layers, match.families().iterator().next()));
+                .ifPresent(
+                        match -> addDenoiser(layers, match.families().iterator().next()));
     }
 
     private void addDenoiser(List<BaseWeight> layers, ModelFamily family) {

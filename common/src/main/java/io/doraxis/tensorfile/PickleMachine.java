@@ -105,9 +105,9 @@ final class PickleMachine {
             case 'b' -> pop(); // a state, which changes no tensor
             case 'c' -> pushGlobal(in.line(), in.line());
             case 'd' -> {
-                Dict dict = new Dict();
-                dict.items.addAll(popMark());
-                push(dict);
+                List<Object> items = popMark();
+                push(new Dict());
+                set(items);
             }
             case '}' -> push(new Dict());
             case 'l' -> pushSequence(popMark());

@@ -88,7 +88,7 @@ final class TorchZip {
                     OVER_LIMIT, entry.header(), "data.pkl of " + entry.size() + " bytes", "at most " + MAX_PICKLE);
         }
         byte[] raw = file.read(entry.header(), Math.min(file.length(), entry.header() + reach(entry)));
-        long begin = ZipDirectory.dataBegin(entry, ByteBuffer.wrap(raw));
+        long begin = contentBegin(entry, ByteBuffer.wrap(raw));
         int from = (int) (begin - entry.header());
         if (from + entry.stored() > raw.length) {
             raw = file.read(entry.header(), Math.min(file.length(), begin + entry.stored()));
@@ -109,6 +109,16 @@ final class TorchZip {
         } catch (EndOfInput e) {
             throw TorchReader.truncatedPickle(begin + entry.size());
         }
+    }
+
+    /** First byte of an entry's content by its local header; a header may lie about that. */
+    private long contentBegin(Entry entry, ByteBuffer header) throws MalformedTensorFileException {
+        long begin = ZipDirectory.dataBegin(entry, header);
+        if (begin > file.length() - entry.stored()) {
+            throw new MalformedTensorFileException(
+                    INVALID_ZIP, entry.header(), "content from byte " + begin, "it within the file");
+        }
+        return begin;
     }
 
     /** Bytes from the local header to the end of the content, with room for the padding. */
@@ -147,7 +157,7 @@ final class TorchZip {
             return; // big-endian machines wrote none of what hubs hold: not worth a request
         }
         byte[] raw = file.read(order.header(), Math.min(file.length(), order.header() + reach(order)));
-        long begin = ZipDirectory.dataBegin(order, ByteBuffer.wrap(raw));
+        long begin = contentBegin(order, ByteBuffer.wrap(raw));
         byte[] text = file.read(begin, begin + order.stored());
         if (new String(text, StandardCharsets.ISO_8859_1).equals("big")) {
             throw new MalformedTensorFileException(UNSUPPORTED_CONTAINER, begin, "big-endian data", "little-endian");
@@ -176,7 +186,7 @@ final class TorchZip {
         }
         int header = ZipDirectory.headerBytes(entry);
         if (file.inHand(entry.header(), entry.header() + header)) {
-            return ZipDirectory.dataBegin(
+            return contentBegin(
                     entry,
                     ByteBuffer.wrap(file.head(), (int) entry.header(), header).slice());
         }

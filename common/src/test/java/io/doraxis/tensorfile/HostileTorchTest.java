@@ -182,6 +182,13 @@ class HostileTorchTest {
                         "a memo far away",
                         Reason.INVALID_PICKLE,
                         () -> ops(pkl().op('N', 'r').int32(0xfffffff0L).op('.'))),
+                of("a dict of a key without a value", Reason.INVALID_PICKLE, () -> ops(pkl().op('(', 'N', 'd', '.'))),
+                of("a local header that leads out of the file", Reason.INVALID_ZIP, () -> {
+                    byte[] file = zip().build();
+                    int second = 30 + 10 + pickle().length; // the header of m/data/0
+                    file[second + 29] = 0x7f; // the upper byte of its extra field's length
+                    return file;
+                }),
                 of("a key without a value", Reason.INVALID_PICKLE, () -> ops(pkl().op('}', '(', 'N', 'u', '.'))),
                 of(
                         "a text of 2 GiB",

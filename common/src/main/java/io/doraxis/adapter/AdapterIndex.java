@@ -22,6 +22,11 @@ public record AdapterIndex(
 
     private static final int NAMES_KEPT = 10;
 
+    /** A module's path in the base model, as PEFT's patterns see it. */
+    public static String peftPath(String module) {
+        return module.startsWith(PEFT_PREFIX) ? module.substring(PEFT_PREFIX.length()) : module;
+    }
+
     /**
      * Groups tensors into modules.
      *

@@ -81,7 +81,7 @@ final class ModuleReader {
         Integer rank = layer.rank;
         boolean bothFull = layer.algorithm == Algorithm.LOKR && tensors.hasAll(LOKR_W1, LOKR_W2);
         if (bothFull && config != null) {
-            rank = config.rankOf(path(name));
+            rank = config.rankOf(AdapterIndex.peftPath(name));
         }
         Scaling scaling = scaling(name, tensors, layer, bothFull);
         List<String> notes = scaling.note().isEmpty() ? List.of() : List.of(scaling.note());
@@ -280,7 +280,7 @@ final class ModuleReader {
 
     private Scaling product(String name, ModuleTensors t, Layer layer, OptionalDouble alpha) {
         if (config != null) {
-            return config.scaling(path(name), layer.rank);
+            return config.scaling(AdapterIndex.peftPath(name), layer.rank);
         }
         if (layer.rank == null || layer.rank == 0) {
             return Scaling.NONE;
@@ -298,10 +298,5 @@ final class ModuleReader {
     private OptionalDouble alpha(ModuleTensors t) {
         TensorInfo alpha = t.get(ALPHA);
         return alpha == null ? OptionalDouble.empty() : data.scalar(alpha);
-    }
-
-    /** The module's path in the base model, as PEFT's patterns see it. */
-    private static String path(String name) {
-        return name.startsWith(AdapterIndex.PEFT_PREFIX) ? name.substring(AdapterIndex.PEFT_PREFIX.length()) : name;
     }
 }

@@ -1,11 +1,6 @@
 package io.doraxis.adapter;
 
-import java.io.BufferedReader;
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.InputStreamReader;
-import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
+import io.doraxis.tensorfile.ResourceLines;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -21,16 +16,9 @@ final class PeftFields {
 
     private static Map<String, Set<String>> read() {
         Map<String, Set<String>> fields = new HashMap<>();
-        try (InputStream resource = PeftFields.class.getResourceAsStream(RESOURCE);
-                BufferedReader lines = new BufferedReader(new InputStreamReader(resource, StandardCharsets.UTF_8))) {
-            for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-                if (!line.startsWith("#")) {
-                    String[] words = line.split(" ");
-                    fields.put(words[0], Set.of(words));
-                }
-            }
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
+        for (String line : ResourceLines.of(PeftFields.class, RESOURCE)) {
+            String[] words = line.split(" ");
+            fields.put(words[0], Set.of(words));
         }
         return fields;
     }

@@ -79,7 +79,7 @@ public final class PeftTraps {
             String name = module.name();
             if (!name.startsWith(AdapterIndex.PEFT_PREFIX)) {
                 unprefixed.add(name);
-            } else if (!config.targets(path(module))) {
+            } else if (!config.targets(AdapterIndex.peftPath(module.name()))) {
                 untargeted.add(name);
             }
         }
@@ -94,7 +94,9 @@ public final class PeftTraps {
         List<String> others = new ArrayList<>();
         for (AdapterModule module : adapter.modules()) {
             boolean product = module.algorithm() == Algorithm.LORA || module.algorithm() == Algorithm.LOHA;
-            if (product && module.rank() != null && module.rank() != config.rankOf(path(module))) {
+            if (product
+                    && module.rank() != null
+                    && module.rank() != config.rankOf(AdapterIndex.peftPath(module.name()))) {
                 others.add(module.name());
             }
         }
@@ -110,7 +112,10 @@ public final class PeftTraps {
             Double first = null;
             boolean differs = false;
             for (Map.Entry<String, Double> entry : pattern.entrySet()) {
-                if (PeftPattern.first(Map.of(entry.getKey(), entry.getValue()), path(module), config.budget())
+                if (PeftPattern.first(
+                                Map.of(entry.getKey(), entry.getValue()),
+                                AdapterIndex.peftPath(module.name()),
+                                config.budget())
                         .isPresent()) {
                     used.put(entry.getKey(), true);
                     differs |= first != null && !first.equals(entry.getValue());
@@ -130,11 +135,5 @@ public final class PeftTraps {
                 PEFT_PATTERN,
                 contested,
                 "keys of " + field + " give %d modules different values, of which the first counts: ");
-    }
-
-    private static String path(AdapterModule module) {
-        return module.name().startsWith(AdapterIndex.PEFT_PREFIX)
-                ? module.name().substring(AdapterIndex.PEFT_PREFIX.length())
-                : module.name();
     }
 }

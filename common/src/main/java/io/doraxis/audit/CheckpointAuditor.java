@@ -17,6 +17,7 @@ import io.doraxis.dora.CheckpointVerdict;
 import io.doraxis.dora.ValueMatch;
 import io.doraxis.naming.BaseMatch;
 import io.doraxis.naming.BaseNames;
+import io.doraxis.naming.BaseWeight;
 import io.doraxis.naming.Families;
 import io.doraxis.naming.FamilyMatch;
 import io.doraxis.tensorfile.Finding;
@@ -37,8 +38,6 @@ import java.util.Optional;
  * where a file that is wrong becomes a row.
  */
 public final class CheckpointAuditor {
-    private static final String WEIGHT = ".weight";
-
     private final ConsumerRules rules;
     private final BaseNames base;
     private final Atlas atlas;
@@ -189,19 +188,7 @@ public final class CheckpointAuditor {
     }
 
     private static FamilyMatch family(TensorIndex model) {
-        List<TensorInfo> weights = new ArrayList<>();
-        for (TensorInfo tensor : model.tensors()) {
-            if (tensor.name().endsWith(WEIGHT)) {
-                weights.add(tensor);
-            }
-        }
-        return Families.match(weights.size(), i -> {
-                    TensorInfo weight = weights.get(i);
-                    String module = weight.name().substring(0, weight.name().length() - WEIGHT.length());
-                    return new Families.Layer(
-                            module, weight.shape().dimOrOne(0), weight.shape().dimOrOne(1), false);
-                })
-                .orElse(null);
+        return Families.match(BaseWeight.of(model.tensors())).orElse(null);
     }
 
     private static List<Finding> oddities(AdapterIndex adapter, PeftConfig config) {

@@ -36,16 +36,13 @@ record WeightFiles(ReadingLog log) {
 
     private TensorIndex read(Container container, FetchedFile file) throws MalformedTensorFileException, IOException {
         RangeReader reader = log.counted(file.reader());
+        if (container == Container.UNKNOWN && !isCalledSafetensors(file.object())) {
+            throw new MalformedTensorFileException(
+                    Reason.UNSUPPORTED_CONTAINER, 0, "bytes of no known container", "safetensors");
+        }
         return switch (container) {
             case TORCH_ZIP, ZIP, TORCH_LEGACY, PICKLE ->
                 TorchReader.read(container, reader, file.head(), file.length(), log.pickles());
-            case UNKNOWN -> {
-                if (!isCalledSafetensors(file.object())) {
-                    throw new MalformedTensorFileException(
-                            Reason.UNSUPPORTED_CONTAINER, 0, "bytes of no known container", "safetensors");
-                }
-                yield SafetensorsReader.read(reader, file.head(), file.length());
-            }
             default -> SafetensorsReader.read(reader, file.head(), file.length());
         };
     }

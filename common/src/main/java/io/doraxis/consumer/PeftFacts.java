@@ -44,9 +44,8 @@ final class PeftFacts {
     long of(AdapterModule module) {
         String name = module.name();
         boolean prefixed = name.startsWith(AdapterIndex.PEFT_PREFIX);
-        String path = prefixed ? name.substring(AdapterIndex.PEFT_PREFIX.length()) : name;
         return ofFile
-                | Fact.UNTARGETED.when(prefixed && !config.targets(path))
+                | Fact.UNTARGETED.when(prefixed && !config.targets(AdapterIndex.peftPath(name)))
                 | Fact.OTHER_PEFT_TYPE.when(module.isComplete() && !hasKeys(module))
                 | Fact.RANK_MISMATCH.when(isOfOtherRank(module));
     }

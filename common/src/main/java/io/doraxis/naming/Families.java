@@ -42,7 +42,7 @@ public final class Families {
         final Map<String, List<Known>> byPath = new HashMap<>();
 
         Index() {
-            FamilyModules.read().forEach((family, modules) -> {
+            FamilyModules.all().forEach((family, modules) -> {
                 add(family, modules);
                 add(family, OriginalNames.of(family, modules));
             });
@@ -97,6 +97,15 @@ public final class Families {
             }
         }
         return best(fitting, looked, count, layer);
+    }
+
+    /** The family that a model's weights fit. */
+    public static Optional<FamilyMatch> match(List<BaseWeight> weights) {
+        return match(weights.size(), i -> {
+            BaseWeight weight = weights.get(i);
+            return new Layer(
+                    weight.module(), weight.shape().dimOrOne(0), weight.shape().dimOrOne(1), false);
+        });
     }
 
     private static List<Layer> sample(int count, IntFunction<Layer> layer) {

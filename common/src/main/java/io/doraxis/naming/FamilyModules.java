@@ -1,12 +1,7 @@
 package io.doraxis.naming;
 
+import io.doraxis.tensorfile.ResourceLines;
 import io.doraxis.tensorfile.Shape;
-import java.io.BufferedReader;
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.InputStreamReader;
-import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
@@ -20,28 +15,32 @@ final class FamilyModules {
     private static final String RESOURCE = "families.txt";
     private static final Pattern NUMBERS = Pattern.compile("\\{([^}]*)}");
 
+    /** Read when the first model is looked at. */
+    private static final class Holder {
+        static final Map<ModelFamily, Map<String, Shape>> FAMILIES = read();
+    }
+
     private FamilyModules() {}
 
     /** For each family the names of its modules and the shapes of their weights, in the model's order. */
-    static Map<ModelFamily, Map<String, Shape>> read() {
+    static Map<ModelFamily, Map<String, Shape>> all() {
+        return Holder.FAMILIES;
+    }
+
+    private static Map<ModelFamily, Map<String, Shape>> read() {
         Map<ModelFamily, Map<String, Shape>> families = new EnumMap<>(ModelFamily.class);
-        try (InputStream resource = FamilyModules.class.getResourceAsStream(RESOURCE);
-                BufferedReader lines = new BufferedReader(new InputStreamReader(resource, StandardCharsets.UTF_8))) {
-            Map<String, Shape> modules = Map.of();
-            for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-                String[] words = line.split(" ");
-                if (words[0].equals("family")) {
-                    modules = new LinkedHashMap<>();
-                    families.put(ModelFamily.valueOf(words[1]), modules);
-                } else if (!words[0].equals("#")) {
-                    Shape shape = shape(words[1]);
-                    for (String name : expanded(words[0])) {
-                        modules.put(name, shape);
-                    }
+        Map<String, Shape> modules = Map.of();
+        for (String line : ResourceLines.of(FamilyModules.class, RESOURCE)) {
+            String[] words = line.split(" ");
+            if (words[0].equals("family")) {
+                modules = new LinkedHashMap<>();
+                families.put(ModelFamily.valueOf(words[1]), modules);
+            } else {
+                Shape shape = shape(words[1]);
+                for (String name : expanded(words[0])) {
+                    modules.put(name, shape);
                 }
             }
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
         }
         return families;
     }

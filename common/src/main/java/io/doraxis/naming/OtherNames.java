@@ -76,11 +76,7 @@ final class OtherNames {
                 .filter(weight -> ModulePath.of(weight.module()).component() == Component.DENOISER)
                 .toList();
         List<BaseWeight> layers = named.isEmpty() ? weights : named;
-        Families.match(layers.size(), i -> {
-                    BaseWeight weight = layers.get(i);
-                    Shape shape = weight.shape();
-                    return new Families.Layer(weight.module(), shape.dimOrOne(0), shape.dimOrOne(1), false);
-                })
+        Families.match(layers)
                 .filter(match -> match.families().size() == 1)
                 .ifPresent(
                         match -> addDenoiser(layers, match.families().iterator().next()));
@@ -91,7 +87,7 @@ final class OtherNames {
         for (BaseWeight weight : layers) {
             byPath.put(ModulePath.of(weight.module()).path(), weight);
         }
-        Map<String, Shape> modules = FamilyModules.read().get(family);
+        Map<String, Shape> modules = FamilyModules.all().get(family);
         OriginalNames.parts(family, modules).forEach((original, parts) -> {
             if (original.equals(SWAPPED_HALVES)) {
                 return;

@@ -1,12 +1,6 @@
 package io.doraxis.tensorfile;
 
 import io.doraxis.tensorfile.PickleValue.Global;
-import java.io.BufferedReader;
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.InputStreamReader;
-import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.util.EnumMap;
 import java.util.HashSet;
 import java.util.List;
@@ -46,16 +40,9 @@ public final class PickleScan implements Consumer<Global> {
         Map<Verdict, Set<String>> list = new EnumMap<>(Verdict.class);
         list.put(Verdict.ALLOWED, new HashSet<>());
         list.put(Verdict.DENIED, new HashSet<>());
-        try (InputStream resource = PickleScan.class.getResourceAsStream("pickle-globals.txt");
-                BufferedReader lines = new BufferedReader(new InputStreamReader(resource, StandardCharsets.UTF_8))) {
-            for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-                if (!line.isBlank() && !line.startsWith("#")) {
-                    String[] words = line.split(" ");
-                    list.get(Verdict.valueOf(words[0])).add(words[1]);
-                }
-            }
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
+        for (String line : ResourceLines.of(PickleScan.class, "pickle-globals.txt")) {
+            String[] words = line.split(" ");
+            list.get(Verdict.valueOf(words[0])).add(words[1]);
         }
         return list;
     }

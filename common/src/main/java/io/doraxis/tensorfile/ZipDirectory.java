@@ -18,6 +18,9 @@ import java.util.Set;
 /**
  * The central directory of a zip archive (PKWARE's APPNOTE 6.3.10, with ZIP64): where its entries lie. Nothing is
  * inflated. An archive that two readers could read differently is refused: names that come twice, entries that overlap.
+ *
+ * @param entries in the order of their places
+ * @param begin first byte of the directory
  */
 record ZipDirectory(List<Entry> entries, long begin) {
     private static final int END_BYTES = 22;
@@ -121,6 +124,7 @@ record ZipDirectory(List<Entry> entries, long begin) {
             entries.add(entry(in, at, name, at + CENTRAL_BYTES + nameLength, extraLength, begin));
             at = next;
         }
+        entries.sort(Comparator.comparingLong(Entry::header));
         check(entries.size() == count, begin, entries.size() + " entries where " + count + " are announced");
         return entries;
     }
@@ -153,10 +157,8 @@ record ZipDirectory(List<Entry> entries, long begin) {
 
     /** No entry reaches into the next one. */
     private void checkApart() throws MalformedTensorFileException {
-        List<Entry> byPlace = new ArrayList<>(entries);
-        byPlace.sort(Comparator.comparingLong(Entry::header));
         long free = 0;
-        for (Entry entry : byPlace) {
+        for (Entry entry : entries) {
             check(
                     entry.header >= free,
                     entry.header,

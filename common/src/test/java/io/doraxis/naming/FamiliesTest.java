@@ -17,7 +17,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** Base models told from the names and shapes of layers. */
 class FamiliesTest {
-    private static final Map<ModelFamily, Map<String, Shape>> FAMILIES = FamilyModules.read();
+    private static final Map<ModelFamily, Map<String, Shape>> FAMILIES = FamilyModules.all();
 
     private static String name(List<Layer> layers) {
         return Families.match(layers.size(), layers::get).map(FamilyMatch::name).orElse("none");

@@ -25,7 +25,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** Adapters that call the layers of a base model otherwise than the base does. */
 class OtherNamesTest {
-    private static final Map<ModelFamily, Map<String, Shape>> FAMILIES = FamilyModules.read();
+    private static final Map<ModelFamily, Map<String, Shape>> FAMILIES = FamilyModules.all();
 
     private static BaseNames base(String prefix, Map<String, Shape> modules) {
         List<TensorInfo> tensors = new ArrayList<>();

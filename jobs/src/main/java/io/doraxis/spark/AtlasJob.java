@@ -8,6 +8,7 @@ import io.doraxis.catalog.Checkpoint;
 import io.doraxis.catalog.StoredObject;
 import io.doraxis.consumer.ConsumerRules;
 import io.doraxis.dora.WeightNorms;
+import io.doraxis.naming.BaseWeight;
 import io.doraxis.store.Fetcher;
 import io.doraxis.store.Folder;
 import io.doraxis.store.ObjectStore;
@@ -157,7 +158,7 @@ public final class AtlasJob {
         TensorInfo tensor = weight.tensor;
         try (InputStream data = store.reader(weight.file).open(tensor.begin(), tensor.end())) {
             WeightNorms norms = WeightNorms.of(tensor.shape(), tensor.dtype(), data);
-            String module = tensor.name().substring(0, tensor.name().length() - WEIGHT.length());
+            String module = new BaseWeight(tensor.name(), tensor.shape()).module();
             return AtlasTable.row(weight.base, module, tensor.shape(), tensor.dtype(), norms);
         }
     }

@@ -210,23 +210,19 @@ public record Folder(String uri, boolean recursive, String root) implements Seri
         private void listLocally(Path folder) throws IOException {
             java.nio.file.Path local = java.nio.file.Path.of(folder.toUri().getPath());
             if (!Files.isDirectory(local)) {
-                addLocal(local, folder);
+                addLocal(local, folder.getParent());
                 return;
             }
             try (DirectoryStream<java.nio.file.Path> entries = Files.newDirectoryStream(local)) {
                 for (java.nio.file.Path entry : entries) {
-                    addLocal(
-                            entry,
-                            new Path(
-                                    folder,
-                                    new Path(null, null, entry.getFileName().toString())));
+                    addLocal(entry, folder);
                 }
             } catch (DirectoryIteratorException e) {
                 throw e.getCause();
             }
         }
 
-        private void addLocal(java.nio.file.Path entry, Path path) throws IOException {
+        private void addLocal(java.nio.file.Path entry, Path folder) throws IOException {
             BasicFileAttributes attributes;
             try {
                 attributes = Files.readAttributes(entry, BasicFileAttributes.class);
@@ -238,8 +234,12 @@ public record Folder(String uri, boolean recursive, String root) implements Seri
             if (!attributes.isDirectory()) {
                 long modified = attributes.lastModifiedTime().toMillis();
                 objects.add(new StoredObject(ObjectStore.LOCAL + entry, attributes.size(), null, modified));
-            } else if (recursive && !isListedElsewhere(fileSystem, path, root)) {
-                folders.push(path);
+            } else if (recursive) {
+                Path below = new Path(
+                        folder, new Path(null, null, entry.getFileName().toString()));
+                if (!isListedElsewhere(fileSystem, below, root)) {
+                    folders.push(below);
+                }
             }
         }
 

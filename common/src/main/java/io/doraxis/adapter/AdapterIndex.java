@@ -14,13 +14,23 @@ import java.util.Map;
  * @param modules in the order of their names' first occurrence
  * @param unrecognised tensors that belong to no module
  * @param unrecognisedNames the first few of them
+ * @param hasUndottedName whether one of them has no dot in its name
  */
 public record AdapterIndex(
-        List<AdapterModule> modules, int unrecognised, List<String> unrecognisedNames, MetadataClaims claims) {
+        List<AdapterModule> modules,
+        int unrecognised,
+        List<String> unrecognisedNames,
+        boolean hasUndottedName,
+        MetadataClaims claims) {
     /** What PEFT puts before a module's path. */
     public static final String PEFT_PREFIX = "base_model.model.";
 
     private static final int NAMES_KEPT = 10;
+
+    /** The same file with its modules known better. */
+    public AdapterIndex withModules(List<AdapterModule> known) {
+        return new AdapterIndex(known, unrecognised, unrecognisedNames, hasUndottedName, claims);
+    }
 
     /** A module's path in the base model, as PEFT's patterns see it. */
     public static String peftPath(String module) {
@@ -38,9 +48,11 @@ public record AdapterIndex(
         Grouping grouping = new Grouping(index.tensors().size());
         List<String> names = new ArrayList<>();
         int unrecognised = 0;
+        boolean undotted = false;
         for (TensorInfo tensor : index.tensors()) {
             if (!grouping.add(tensor)) {
                 unrecognised++;
+                undotted |= tensor.name().indexOf('.') < 0;
                 keep(names, tensor.name());
             }
         }
@@ -55,7 +67,7 @@ public record AdapterIndex(
                 keep(names, entry.getKey());
             }
         }
-        return new AdapterIndex(List.copyOf(modules), unrecognised, List.copyOf(names), claims);
+        return new AdapterIndex(List.copyOf(modules), unrecognised, List.copyOf(names), undotted, claims);
     }
 
     /**

@@ -27,6 +27,8 @@ enum Fact {
     /** {@code unet.}, {@code transformer.} or {@code text_encoder...}. */
     DIFFUSERS_PREFIX,
     PEFT_PREFIX,
+    /** A flattened name of a layer of Stable Diffusion's UNet, as diffusers calls it. */
+    UNET_NAMES,
 
     /** lora_down.weight and lora_up.weight. */
     LORA_DOWN_UP,
@@ -95,6 +97,8 @@ enum Fact {
     /** The tensors' rank is not the configuration's. */
     RANK_MISMATCH,
 
+    /** A key of the file that belongs to no module has no dot. */
+    UNDOTTED_KEY,
     /** Some product modules of the file have a magnitude, some do not. */
     MAGNITUDES_MISSING,
     LEGACY_SIGNED_MEAN,

@@ -37,6 +37,7 @@ final class FactSets {
             signedMean |= finding.code() == Finding.Code.LEGACY_SIGNED_MEAN;
         }
         return Fact.LEGACY_SIGNED_MEAN.when(signedMean)
+                | Fact.UNDOTTED_KEY.when(index.hasUndottedName())
                 | Fact.DIFFUSERS_METADATA.when(
                         index.claims().get("lora_adapter_metadata").isPresent())
                 | Fact.MAGNITUDES_MISSING.when(verdict.doraModules() > 0

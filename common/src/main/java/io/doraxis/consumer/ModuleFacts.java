@@ -38,11 +38,24 @@ final class ModuleFacts {
             boolean lycoris = name.startsWith("lycoris_");
             boolean kohya = name.startsWith("lora_unet_") || name.startsWith("lora_te");
             boolean flattened = (lycoris || kohya) && name.indexOf('.') < 0;
-            return Fact.LYCORIS_PREFIX.when(lycoris && flattened) | Fact.KOHYA_PREFIX.when(kohya && flattened);
+            return Fact.LYCORIS_PREFIX.when(lycoris && flattened)
+                    | Fact.KOHYA_PREFIX.when(kohya && flattened)
+                    | Fact.UNET_NAMES.when(kohya && flattened && isInUnet(name));
         }
         return Fact.PEFT_PREFIX.when(name.startsWith(AdapterIndex.PEFT_PREFIX))
                 | Fact.COMFYUI_PREFIX.when(name.startsWith("diffusion_model.") || name.startsWith("text_encoders."))
                 | Fact.DIFFUSERS_PREFIX.when(isComponent(name));
+    }
+
+    private static boolean isInUnet(String name) {
+        int at = "lora_unet_".length();
+        return name.startsWith("lora_unet_")
+                && (name.startsWith("down_blocks_", at)
+                        || name.startsWith("up_blocks_", at)
+                        || name.startsWith("mid_block_", at)
+                        || name.startsWith("conv_in", at)
+                        || name.startsWith("conv_out", at)
+                        || name.startsWith("time_embedding_linear_", at));
     }
 
     private static boolean isComponent(String name) {

@@ -44,9 +44,7 @@ public record BaseMatch(AdapterIndex adapter, List<Finding> findings) {
         List<Finding> findings = new ArrayList<>();
         add(findings, Finding.Code.NOT_IN_BASE, missing, "modules are not in the base, or not in one place, such as ");
         add(findings, Finding.Code.OTHER_SHAPE_IN_BASE, different, "modules have another shape in the base, such as ");
-        return new BaseMatch(
-                new AdapterIndex(modules, adapter.unrecognised(), adapter.unrecognisedNames(), adapter.claims()),
-                findings);
+        return new BaseMatch(adapter.withModules(modules), findings);
     }
 
     private static void add(List<Finding> findings, Finding.Code code, List<String> names, String what) {

@@ -5,14 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.doraxis.adapter.AdapterIndex;
 import io.doraxis.adapter.AdapterModule;
 import io.doraxis.adapter.Algorithm;
-import io.doraxis.adapter.PeftConfig;
-import io.doraxis.fixtures.FakeFile;
+import io.doraxis.fixtures.GoldenCase;
 import io.doraxis.fixtures.Json;
-import io.doraxis.fixtures.Resources;
-import io.doraxis.tensorfile.SafetensorsReader;
-import io.doraxis.tensorfile.TensorData;
-import io.doraxis.tensorfile.TensorIndex;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.assertj.core.data.Offset;
@@ -37,52 +31,24 @@ class GoldenAxisTest {
             Map.entry("tlora", Algorithm.TLORA));
 
     /** A case with all that is read of it. */
-    private record Golden(Json truth, AdapterIndex adapter, CheckpointVerdict verdict) {
+    private record Golden(GoldenCase made, Json truth, AdapterIndex adapter, CheckpointVerdict verdict) {
         static Golden load(String name) throws Exception {
-            Json truth = Resources.json("golden/" + name + "/expected.json");
-            byte[] bytes = Resources.bytes(
-                    "golden/" + name + "/" + truth.get("adapter_file").text());
-            PeftConfig config = truth.keys().contains("adapter_config")
-                    ? PeftConfig.parse(Resources.bytes(
-                            "golden/" + name + "/" + truth.get("adapter_config").text()))
-                    : null;
-            TensorIndex index = SafetensorsReader.read(FakeFile.of(bytes), bytes, bytes.length);
-            TensorData data = TensorData.ofHead(bytes, bytes.length);
-            AdapterIndex adapter = AdapterIndex.of(index, data, config);
-            return new Golden(truth, adapter, AxisClassifier.classify(adapter.modules(), adapter.claims(), data));
-        }
-
-        /** Verdicts by the module's name, and by its path behind any prefix. */
-        Map<String, Integer> positions() {
-            Map<String, Integer> positions = new LinkedHashMap<>();
-            for (int i = 0; i < adapter.modules().size(); i++) {
-                positions.put(adapter.modules().get(i).name(), i);
-            }
-            return positions;
+            GoldenCase made = GoldenCase.of(name);
+            AdapterIndex adapter = made.adapter();
+            return new Golden(
+                    made,
+                    made.truth(),
+                    adapter,
+                    AxisClassifier.classify(adapter.modules(), adapter.claims(), made.data()));
         }
 
         int position(Json module) {
-            Map<String, Integer> positions = positions();
-            String path = module.get("path").text();
-            String name = module.keys().contains("adapter_prefix")
-                    ? module.get("adapter_prefix").text()
-                    : path;
-            for (String key : List.of(name, path)) {
-                if (positions.containsKey(key)) {
-                    return positions.get(key);
-                }
-            }
-            return positions.entrySet().stream()
-                    .filter(entry -> entry.getKey().endsWith("." + name)
-                            || entry.getKey().endsWith("." + path))
-                    .findFirst()
-                    .orElseThrow(() -> new AssertionError(name + " is not among " + positions.keySet()))
-                    .getValue();
+            return made.position(adapter, module);
         }
     }
 
     static List<String> cases() {
-        return Resources.names("golden");
+        return GoldenCase.names();
     }
 
     @ParameterizedTest

@@ -1,0 +1,44 @@
+package io.doraxis.merge;
+
+import io.doraxis.adapter.AdapterModule;
+import io.doraxis.adapter.Role;
+import io.doraxis.tensorfile.FloatDecoder;
+import io.doraxis.tensorfile.Shape;
+import io.doraxis.tensorfile.TensorData;
+import io.doraxis.tensorfile.TensorInfo;
+import java.nio.ByteBuffer;
+
+/** The values of one module's tensors. */
+record Factors(AdapterModule module, TensorData data) {
+    boolean has(Role role) {
+        return module.tensors().has(role);
+    }
+
+    Shape shape(Role role) {
+        return module.tensors().shape(role);
+    }
+
+    /** Its first dimension by all the others. */
+    Matrix matrix(Role role) {
+        double[] values = values(module.tensors().get(role));
+        int rows = Math.toIntExact(shape(role).dimOrOne(0));
+        return new Matrix(rows, rows == 0 ? 0 : values.length / rows, values);
+    }
+
+    double[] values(Role role) {
+        return values(module.tensors().get(role));
+    }
+
+    /** @throws IllegalArgumentException if the tensor holds no floats, or its bytes are not there */
+    double[] values(TensorInfo tensor) {
+        ByteBuffer bytes = data.bytes(tensor)
+                .orElseThrow(() -> new IllegalArgumentException("the values of " + tensor.name() + " are not there"));
+        float[] floats = new float[Math.toIntExact(tensor.shape().elements())];
+        FloatDecoder.decode(tensor.dtype(), bytes, floats, floats.length);
+        double[] values = new double[floats.length];
+        for (int i = 0; i < floats.length; i++) {
+            values[i] = floats[i];
+        }
+        return values;
+    }
+}

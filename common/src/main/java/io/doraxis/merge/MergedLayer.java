@@ -1,0 +1,109 @@
+package io.doraxis.merge;
+
+import static io.doraxis.adapter.Role.B_NORM;
+import static io.doraxis.adapter.Role.DIFF_BIAS;
+import static io.doraxis.adapter.Role.GLORA_A1;
+import static io.doraxis.adapter.Role.GLORA_A2;
+import static io.doraxis.adapter.Role.GLORA_B1;
+import static io.doraxis.adapter.Role.GLORA_B2;
+import static io.doraxis.adapter.Role.IA3_ON_INPUT;
+import static io.doraxis.adapter.Role.UP_BIAS;
+import static io.doraxis.adapter.Role.WEIGHT;
+import static io.doraxis.adapter.Role.W_NORM;
+
+import io.doraxis.adapter.AdapterModule;
+import io.doraxis.adapter.Magnitude;
+import io.doraxis.adapter.Role;
+import io.doraxis.dora.ModuleAxis;
+import io.doraxis.tensorfile.TensorData;
+
+/**
+ * A layer with an adapter merged in, at strength 1.
+ *
+ * @param weight [out, in * kernel]
+ * @param bias null where the layer has none, or it is not known
+ */
+public record MergedLayer(Matrix weight, double[] bias) {
+    /**
+     * Merges in float64.
+     *
+     * @param base the base layer
+     * @param kernel kernel positions per input: 1 for a linear layer
+     * @param axis of the module's magnitude, resolved; not used without one
+     * @throws IllegalArgumentException if tensors do not fit the layer, or the algorithm cannot be rebuilt from the file
+     */
+    public static MergedLayer of(MergedLayer base, int kernel, AdapterModule module, ModuleAxis axis, TensorData data) {
+        Factors factors = new Factors(module, data);
+        return switch (module.algorithm()) {
+            case LORA, LOHA, LOKR -> product(base, kernel, factors, axis);
+            case FULL ->
+                new MergedLayer(
+                        base.weight.plus(DeltaWeight.of(module, data)), added(base.bias, factors, DIFF_BIAS, 1));
+            case NORM ->
+                new MergedLayer(
+                        base.weight.plus(new Matrix(base.weight.rows(), 1, factors.values(W_NORM))),
+                        added(base.bias, factors, B_NORM, 1));
+            case GLORA -> new MergedLayer(glora(base.weight, kernel, factors), base.bias);
+            case IA3 -> new MergedLayer(ia3(base.weight, kernel, factors), base.bias);
+            case OFT, BOFT -> new MergedLayer(Rotation.of(factors, base.weight), base.bias);
+            case TLORA -> throw new IllegalArgumentException("T-LoRA's initial product is not in the file");
+        };
+    }
+
+    private static MergedLayer product(MergedLayer base, int kernel, Factors factors, ModuleAxis axis) {
+        AdapterModule module = factors.module();
+        if (module.scale() == null) {
+            throw new IllegalArgumentException("the scale of " + module.name() + " is not known");
+        }
+        Matrix sum = base.weight.plus(DeltaWeight.of(module, factors.data()).scaled(module.scale()));
+        double[] bias = added(base.bias, factors, UP_BIAS, module.scale());
+        if (!module.hasDora()) {
+            return new MergedLayer(sum, bias);
+        }
+        double[] magnitude = factors.values(module.magnitude().tensor());
+        double epsilon =
+                module.magnitude().kind() == Magnitude.Kind.DORA_SCALE ? WeightDecomposition.LYCORIS_EPSILON : 0;
+        return new MergedLayer(WeightDecomposition.of(sum, magnitude, axis, kernel, epsilon), bias);
+    }
+
+    private static double[] added(double[] bias, Factors factors, Role role, double scale) {
+        if (bias == null || !factors.has(role)) {
+            return bias;
+        }
+        double[] sum = factors.values(role);
+        for (int i = 0; i < sum.length; i++) {
+            sum[i] = bias[i] + scale * sum[i];
+        }
+        return sum;
+    }
+
+    /** W0 + s (W0 A + B) with A = a1 a2 over the inputs and B = b1 b2 (LyCORIS 4.1.3). */
+    private static Matrix glora(Matrix base, int kernel, Factors factors) {
+        Matrix inputs = factors.matrix(GLORA_A1).times(factors.matrix(GLORA_A2));
+        Matrix mixed = Matrix.zeros(base.rows(), base.columns());
+        for (int row = 0; row < base.rows(); row++) {
+            for (int from = 0; from < inputs.rows(); from++) {
+                for (int to = 0; to < inputs.columns(); to++) {
+                    for (int at = 0; at < kernel; at++) {
+                        mixed.add(row, to * kernel + at, base.at(row, from * kernel + at) * inputs.at(from, to));
+                    }
+                }
+            }
+        }
+        Matrix added = factors.matrix(GLORA_B1).times(factors.matrix(GLORA_B2));
+        return base.plus(mixed.plus(added).scaled(factors.module().scale()));
+    }
+
+    /** W0 (1 + w), with w along the inputs or the outputs (LyCORIS 4.1.3). */
+    private static Matrix ia3(Matrix base, int kernel, Factors factors) {
+        boolean onInput = factors.data()
+                        .scalar(factors.module().tensors().get(IA3_ON_INPUT))
+                        .orElseThrow(() -> new IllegalArgumentException("on_input is not there"))
+                != 0;
+        double[] scales = factors.values(WEIGHT);
+        for (int i = 0; i < scales.length; i++) {
+            scales[i] += 1;
+        }
+        return WeightDecomposition.scaled(base, scales, onInput ? ModuleAxis.INPUT : ModuleAxis.OUTPUT, kernel);
+    }
+}

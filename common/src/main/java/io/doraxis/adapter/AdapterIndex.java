@@ -32,6 +32,13 @@ public record AdapterIndex(
         return new AdapterIndex(known, unrecognised, unrecognisedNames, hasUndottedName, claims);
     }
 
+    /** The same file with what is said of it elsewhere. */
+    public AdapterIndex withClaims(Map<String, String> more) {
+        return more.isEmpty()
+                ? this
+                : new AdapterIndex(modules, unrecognised, unrecognisedNames, hasUndottedName, claims.and(more));
+    }
+
     /** A module's path in the base model, as PEFT's patterns see it. */
     public static String peftPath(String module) {
         return module.startsWith(PEFT_PREFIX) ? module.substring(PEFT_PREFIX.length()) : module;

@@ -76,6 +76,12 @@ public record MetadataClaims(Map<String, String> values) {
         return new MetadataClaims(claims);
     }
 
+    MetadataClaims and(Map<String, String> more) {
+        Map<String, String> all = new LinkedHashMap<>(values);
+        all.putAll(more);
+        return new MetadataClaims(all);
+    }
+
     private static void putIfPresent(Map<String, String> claims, String key, String value) {
         if (value != null) {
             claims.put(key, value);

@@ -82,7 +82,7 @@ public final class CheckpointAuditor {
      * Audits one checkpoint.
      *
      * @param weights its weight files as fetched, in the checkpoint's order
-     * @param side its side file as fetched; null for a single file
+     * @param side its side file as fetched; null without one
      */
     public CheckpointAudit audit(
             Checkpoint checkpoint, List<FetchedFile> weights, FetchedFile side, ValueSource values) {
@@ -96,6 +96,8 @@ public final class CheckpointAuditor {
                 checkpoint.form() == Checkpoint.Form.PEFT_DIRECTORY ? sideFiles.peftConfig(side) : Optional.empty();
         Optional<ShardIndex> shardIndex =
                 checkpoint.form() == Checkpoint.Form.SHARDED ? sideFiles.shardIndex(side) : Optional.empty();
+        Map<String, String> claims =
+                checkpoint.form() == Checkpoint.Form.FILE && side != null ? sideFiles.claims(side) : Map.of();
         List<FetchedFile> parts = shardIndex
                 .map(found -> sideFiles.named(found, side.object(), weights))
                 .orElse(weights);
@@ -124,7 +126,7 @@ public final class CheckpointAuditor {
         if (!indexes.isEmpty()) {
             TensorIndex index = indexes.size() == 1 ? indexes.get(0) : joined(indexes);
             log.findings().addAll(index.findings());
-            contents = contents(checkpoint, index, config.orElse(null), data, log.findings());
+            contents = contents(checkpoint, index, config.orElse(null), claims, data, log.findings());
         }
         warnOfPickles(log);
         return new CheckpointAudit(checkpoint, log.reading(indexes.size()), contents, log.findings(), log.pickles());
@@ -141,8 +143,13 @@ public final class CheckpointAuditor {
     }
 
     private Contents contents(
-            Checkpoint checkpoint, TensorIndex index, PeftConfig config, TensorData data, List<Finding> findings) {
-        AdapterIndex alone = AdapterIndex.of(index, data, config);
+            Checkpoint checkpoint,
+            TensorIndex index,
+            PeftConfig config,
+            Map<String, String> claims,
+            TensorData data,
+            List<Finding> findings) {
+        AdapterIndex alone = AdapterIndex.of(index, data, config).withClaims(claims);
         StoredObject first = checkpoint.weights().get(0);
         CheckpointKind kind =
                 CheckpointKind.of(index, alone, first.fileName(), checkpoint.form() == Checkpoint.Form.PEFT_DIRECTORY);

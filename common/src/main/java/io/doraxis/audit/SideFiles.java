@@ -2,6 +2,7 @@ package io.doraxis.audit;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import io.doraxis.adapter.PeftConfig;
+import io.doraxis.adapter.SideClaims;
 import io.doraxis.catalog.StoredObject;
 import io.doraxis.tensorfile.Finding;
 import io.doraxis.tensorfile.MalformedTensorFileException;
@@ -20,7 +21,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 
-/** Reads what lies beside the weights: PEFT's configuration, or the index of a sharded model. */
+/** Reads what lies beside the weights: PEFT's configuration, the index of a sharded model, or a model manager's notes. */
 final class SideFiles {
     private final ReadingLog log;
 
@@ -37,6 +38,28 @@ final class SideFiles {
         } catch (IOException e) {
             invalid(side, e, "PEFT's configuration");
             return Optional.empty();
+        }
+    }
+
+    /** What a model manager says of a single file; nothing where it cannot be read, since the file does not need it. */
+    Map<String, String> claims(FetchedFile side) {
+        if (side.failure() != null) {
+            log.failed(side.failure());
+            return Map.of();
+        }
+        try {
+            if (!side.isWhole()) {
+                throw new IOException("longer than " + side.length() + " bytes");
+            }
+            return SideClaims.parse(side.head(), side.length());
+        } catch (IOException e) {
+            String why = e instanceof JsonProcessingException json ? json.getOriginalMessage() : e.getMessage();
+            log.findings()
+                    .add(new Finding(
+                            Finding.Code.SIDE_FILE_UNREAD,
+                            side.object().fileName() + ": "
+                                    + why.lines().findFirst().orElse("")));
+            return Map.of();
         }
     }
 

@@ -9,7 +9,8 @@ import java.util.Optional;
  *
  * @param uri its name in the audit: a PEFT directory, a sharded model's index, or the file
  * @param weights the files that hold tensors; a sharded model's in the order of their names
- * @param sideFile adapter_config.json or the index of the shards; null for a single file
+ * @param sideFile adapter_config.json or the index of the shards; of a single file what a model manager wrote beside it,
+ *     or null
  */
 public record Checkpoint(Form form, String uri, List<StoredObject> weights, StoredObject sideFile)
         implements Serializable {
@@ -26,7 +27,12 @@ public record Checkpoint(Form form, String uri, List<StoredObject> weights, Stor
 
     /** A single file as a checkpoint of its own. */
     public static Checkpoint file(StoredObject object) {
-        return new Checkpoint(Form.FILE, object.uri(), List.of(object), null);
+        return file(object, null);
+    }
+
+    /** @param sideFile null without one */
+    public static Checkpoint file(StoredObject object, StoredObject sideFile) {
+        return new Checkpoint(Form.FILE, object.uri(), List.of(object), sideFile);
     }
 
     public Optional<StoredObject> side() {

@@ -31,6 +31,6 @@ public final class FirstRead {
 
     /** Bytes to read of a configuration or index: all of it, unless it cannot be one. */
     public static int ofSideFile(StoredObject file) {
-        return (int) Math.min(file.size(), ObjectRole.of(file) == ObjectRole.ADAPTER_CONFIG ? CONFIG : INDEX);
+        return (int) Math.min(file.size(), ObjectRole.of(file) == ObjectRole.SHARD_INDEX ? INDEX : CONFIG);
     }
 }

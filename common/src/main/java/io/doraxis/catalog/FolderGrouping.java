@@ -2,8 +2,12 @@ package io.doraxis.catalog;
 
 import java.util.ArrayList;
 import java.util.EnumMap;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
@@ -21,12 +25,54 @@ public record FolderGrouping(List<Checkpoint> checkpoints, Map<ObjectRole, Integ
     /** {@code model.safetensors.index.json}, of a variant {@code model.safetensors.index.fp16.json}. */
     static final Pattern INDEX = Pattern.compile("(.+)\\.(safetensors|bin)\\.index(\\.[A-Za-z0-9_]+)?\\.json");
 
+    /** What model managers put behind a file's name for what they know of it, the more telling first. */
+    private static final List<String> SIDE_SUFFIXES =
+            List.of(".civitai.info", ".cm-info.json", ".metadata.json", ".json");
+
     private static final String SHARD = "-\\d{5}-of-\\d{5}";
 
+    /** {@code .../models--org--name/snapshots/COMMIT/...}: a download cache's files of one commit. */
+    private static final Pattern SNAPSHOT = Pattern.compile("(.*/models--[^/]+/snapshots/)[^/]+(/.*)");
+
     /** Groups the objects of one folder, or those of one {@link #keyOf key}, in any order. */
-    public static FolderGrouping of(Iterable<StoredObject> folder) {
+    public static FolderGrouping of(Iterable<StoredObject> objects) {
+        SortedMap<String, List<StoredObject>> folders = new TreeMap<>();
+        for (StoredObject object : objects) {
+            folders.computeIfAbsent(object.directory(), folder -> new ArrayList<>())
+                    .add(object);
+        }
+        List<Checkpoint> checkpoints = new ArrayList<>();
+        Map<ObjectRole, Integer> ignored = new EnumMap<>(ObjectRole.class);
+        Set<List<String>> blobs = new HashSet<>();
+        folders.values().forEach(folder -> {
+            FolderGrouping grouping = ofFolder(folder);
+            grouping.ignored.forEach((role, count) -> ignored.merge(role, count, Integer::sum));
+            for (Checkpoint checkpoint : grouping.checkpoints) {
+                List<String> linked = blobs(checkpoint);
+                if (linked.isEmpty() || blobs.add(linked)) {
+                    checkpoints.add(checkpoint);
+                } else {
+                    ignored.merge(ObjectRole.IGNORED_CACHE, checkpoint.objects(), Integer::sum);
+                }
+            }
+        });
+        return new FolderGrouping(checkpoints, ignored);
+    }
+
+    /** The blobs that a cached checkpoint's files are links to; empty for any other. */
+    private static List<String> blobs(Checkpoint checkpoint) {
+        List<StoredObject> files = new ArrayList<>(checkpoint.weights());
+        checkpoint.side().ifPresent(files::add);
+        boolean cached = files.stream()
+                .allMatch(file ->
+                        file.etag() != null && SNAPSHOT.matcher(file.uri()).matches());
+        return cached ? files.stream().map(StoredObject::etag).toList() : List.of();
+    }
+
+    private static FolderGrouping ofFolder(List<StoredObject> folder) {
         Map<ObjectRole, Integer> ignored = new EnumMap<>(ObjectRole.class);
         SortedMap<String, StoredObject> weights = new TreeMap<>();
+        Map<String, StoredObject> configs = new HashMap<>();
         StoredObject config = null;
         List<StoredObject> indexes = new ArrayList<>();
         for (StoredObject object : folder) {
@@ -35,6 +81,7 @@ public record FolderGrouping(List<Checkpoint> checkpoints, Map<ObjectRole, Integ
                 case WEIGHTS -> weights.put(object.fileName(), object);
                 case ADAPTER_CONFIG -> config = object;
                 case SHARD_INDEX -> indexes.add(object);
+                case IGNORED_CONFIG -> configs.put(object.fileName(), object);
                 default -> ignored.merge(role, 1, Integer::sum);
             }
         }
@@ -45,7 +92,10 @@ public record FolderGrouping(List<Checkpoint> checkpoints, Map<ObjectRole, Integ
         for (StoredObject index : indexes) {
             checkpoints.add(takeShards(index, weights));
         }
-        weights.values().forEach(file -> checkpoints.add(Checkpoint.file(file)));
+        weights.values().forEach(file -> checkpoints.add(Checkpoint.file(file, takeSideFile(file, configs))));
+        if (!configs.isEmpty()) {
+            ignored.merge(ObjectRole.IGNORED_CONFIG, configs.size(), Integer::sum);
+        }
         return new FolderGrouping(checkpoints, ignored);
     }
 
@@ -59,6 +109,29 @@ public record FolderGrouping(List<Checkpoint> checkpoints, Map<ObjectRole, Integ
             checkpoints.add(new Checkpoint(Checkpoint.Form.PEFT_DIRECTORY, config.directory(), List.of(file), config));
         }
         return file != null;
+    }
+
+    /** What lies beside a file under its name; null without it. */
+    private static StoredObject takeSideFile(StoredObject file, Map<String, StoredObject> configs) {
+        if (configs.isEmpty()) {
+            return null;
+        }
+        String stem = stem(file.fileName());
+        return SIDE_SUFFIXES.stream()
+                .map(suffix -> configs.remove(stem + suffix))
+                .filter(Objects::nonNull)
+                .findFirst()
+                .orElse(null);
+    }
+
+    private static String stem(String name) {
+        for (String suffix : SIDE_SUFFIXES) {
+            if (name.endsWith(suffix)) {
+                return name.substring(0, name.length() - suffix.length());
+            }
+        }
+        int dot = name.lastIndexOf('.');
+        return dot < 0 ? name : name.substring(0, dot);
     }
 
     private static Checkpoint takeShards(StoredObject index, SortedMap<String, StoredObject> weights) {
@@ -83,14 +156,19 @@ public record FolderGrouping(List<Checkpoint> checkpoints, Map<ObjectRole, Integ
 
     /**
      * What has to be looked at together: objects with the same key. Those that can form a checkpoint with others have
-     * their folder's; the rest of a folder, which may hold a million files, has many.
+     * their folder's; the rest of a folder, which may hold a million files, has many, each with the side files of its
+     * files. The snapshots of a cached repository have one key for what lies at the same place in them.
      */
     public static String keyOf(StoredObject object) {
+        String uri = object.uri().contains("/snapshots/")
+                ? SNAPSHOT.matcher(object.uri()).replaceFirst("$1*$2")
+                : object.uri();
+        String directory = uri.substring(0, Math.max(0, uri.lastIndexOf('/')));
         String name = object.fileName();
         boolean partOfAnother =
                 name.startsWith("adapter_") || INDEX.matcher(name).matches() || name.contains("-of-");
         return partOfAnother
-                ? object.directory()
-                : object.directory() + "/#" + Integer.toHexString(name.hashCode() & 0xff);
+                ? directory
+                : directory + "/#" + Integer.toHexString(stem(name).hashCode() & 0xff);
     }
 }

@@ -62,6 +62,8 @@ public record Finding(Code code, String detail) implements Serializable {
         NOT_IN_BASE,
         /** Modules whose weight in the base model has another shape than their factors give. */
         OTHER_SHAPE_IN_BASE,
+        /** What a model manager wrote beside a file cannot be read. */
+        SIDE_FILE_UNREAD,
         /** Shards are left over that their index does not name. */
         SHARDS,
         /** Tensors that the index of a sharded model places in a file that lacks them. */

@@ -20,8 +20,7 @@ public final class MalformedTensorFileException extends Exception {
     public MalformedTensorFileException(Reason reason, long offset, String found, String expected) {
         // Without a stack trace: it tells of a file, thousands of times in an audit, and not of the program.
         super(
-                "%s at byte %d: found %s, expected %s"
-                        .formatted(reason, offset, Printable.of(found, MAX_TEXT), expected),
+                reason + " at byte " + offset + ": found " + Printable.of(found, MAX_TEXT) + ", expected " + expected,
                 null,
                 false,
                 false);

@@ -179,6 +179,34 @@ class CheckpointAuditorTest {
         assertThat(audit.findings()).isEmpty();
     }
 
+    private CheckpointAudit beside(FetchedFile side) {
+        FetchedFile file = fetched("a.safetensors", adapter());
+        return auditor.audit(
+                Checkpoint.file(file.object(), side.object()),
+                List.of(file),
+                side,
+                CheckpointAuditor.ValueSource.IN_HAND);
+    }
+
+    @Test
+    void whatLiesBesideAFileAddsClaims() {
+        CheckpointAudit audit = beside(fetched("a.civitai.info", "{\"baseModel\": \"SDXL 1.0\"}"));
+        assertThat(audit.reading().status()).isEqualTo(Status.OK);
+        assertThat(audit.reading().requests()).isEqualTo(2);
+        assertThat(audit.adapter().index().claims().get("side_file.baseModel")).contains("SDXL 1.0");
+        assertThat(audit.findings()).isEmpty();
+    }
+
+    @Test
+    void whatLiesBesideAFileAndCannotBeReadIsNoticed() {
+        CheckpointAudit audit = beside(fetched("a.json", "no JSON"));
+        assertThat(audit.reading().status()).isEqualTo(Status.OK);
+        assertThat(audit.findings())
+                .singleElement()
+                .asString()
+                .startsWith("SIDE_FILE_UNREAD: a.json: Unrecognized token 'no'");
+    }
+
     @Test
     void aBrokenConfigurationLeavesTheCheckpointReadInPart() {
         CheckpointAudit audit = peft(fetched("adapter_config.json", "[]"));

@@ -34,6 +34,8 @@ class FolderGroupingTest {
             "x.safetensors.index.json",
             "x.safetensors.index.fp16.json",
             "config.json",
+            "b.json",
+            "b.civitai.info",
             "README.md",
             "a.png",
             "LICENSE",
@@ -48,6 +50,56 @@ class FolderGroupingTest {
                 .containsExactly(Checkpoint.file(object("a.ckpt")), Checkpoint.file(object("b.safetensors")));
         assertThat(grouping.ignored())
                 .containsExactly(Map.entry(ObjectRole.IGNORED_TEXT, 1), Map.entry(ObjectRole.IGNORED_MEDIA, 2));
+    }
+
+    @Test
+    void whatAModelManagerWroteBesideAFileBelongsToIt() {
+        FolderGrouping grouping = group("x.safetensors", "x.json", "x.civitai.info", "y.ckpt", "y.json", "config.json");
+        assertThat(grouping.checkpoints())
+                .containsExactly(
+                        Checkpoint.file(object("x.safetensors"), object("x.civitai.info")),
+                        Checkpoint.file(object("y.ckpt"), object("y.json")));
+        assertThat(grouping.ignored()).containsExactly(Map.entry(ObjectRole.IGNORED_CONFIG, 2));
+        assertThat(Stream.of("x.safetensors", "x.json", "x.civitai.info", "x.cm-info.json", "x.metadata.json")
+                        .map(name -> FolderGrouping.keyOf(object(name))))
+                .containsOnly(FolderGrouping.keyOf(object("x.pt")));
+    }
+
+    private static StoredObject cached(String path, String blob) {
+        return new StoredObject("file:/cache/models--a--b/snapshots/" + path, 10, blob, 0);
+    }
+
+    @Test
+    void aBlobOfTwoSnapshotsCountsOnce() {
+        List<StoredObject> objects = List.of(
+                cached("c2/x.safetensors", "b1"),
+                cached("c1/x.safetensors", "b1"),
+                cached("c3/x.safetensors", "b2"),
+                cached("c4/x.safetensors", null));
+        FolderGrouping grouping = FolderGrouping.of(objects);
+        assertThat(grouping.checkpoints())
+                .extracting(Checkpoint::uri)
+                .containsExactly(
+                        objects.get(1).uri(),
+                        objects.get(2).uri(),
+                        objects.get(3).uri());
+        assertThat(grouping.ignored()).containsExactly(Map.entry(ObjectRole.IGNORED_CACHE, 1));
+        assertThat(objects.stream().map(FolderGrouping::keyOf)).containsOnly(FolderGrouping.keyOf(objects.get(0)));
+    }
+
+    @Test
+    void aCachedPeftDirectoryWithAnotherConfigurationIsAnotherCheckpoint() {
+        FolderGrouping grouping = FolderGrouping.of(List.of(
+                cached("c1/adapter_model.safetensors", "w"),
+                cached("c1/adapter_config.json", "one"),
+                cached("c2/adapter_model.safetensors", "w"),
+                cached("c2/adapter_config.json", "other"),
+                cached("c3/adapter_model.safetensors", "w"),
+                cached("c3/adapter_config.json", "one")));
+        assertThat(grouping.checkpoints())
+                .extracting(Checkpoint::uri)
+                .containsExactly("file:/cache/models--a--b/snapshots/c1", "file:/cache/models--a--b/snapshots/c2");
+        assertThat(grouping.ignored()).containsExactly(Map.entry(ObjectRole.IGNORED_CACHE, 2));
     }
 
     @Test

@@ -4,6 +4,7 @@ import io.doraxis.adapter.AdapterModule;
 import io.doraxis.audit.CheckpointAudit;
 import io.doraxis.audit.CheckpointAudit.AdapterContents;
 import io.doraxis.audit.Status;
+import io.doraxis.consumer.Outcome;
 import io.doraxis.dora.CheckpointAxis;
 import io.doraxis.dora.CheckpointVerdict;
 import io.doraxis.dora.Evidence;
@@ -12,6 +13,7 @@ import io.doraxis.tensorfile.Finding;
 import io.doraxis.tensorfile.Printable;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 
 /** A checkpoint in plain words. */
 final class ExplainText {
@@ -62,6 +64,7 @@ final class ExplainText {
             family(audit.contents().family());
             axis(adapter.verdict());
             consumers(adapter);
+            advice(audit.checkpoint().uri(), adapter);
         }
         if (audit.reading().status() != Status.OK) {
             line("");
@@ -125,5 +128,28 @@ final class ExplainText {
             String rule = reason.startsWith(name + "/") ? reason.substring(name.length() + 1) : reason;
             line("  %-20s %-14s %s", name, prediction.outcome(), rule);
         });
+    }
+
+    private void advice(String uri, AdapterContents adapter) {
+        line("");
+        line("What to do");
+        if (adapter.verdict().axis() == CheckpointAxis.AMBIGUOUS) {
+            line("  Let the base model's values decide; ATLAS is what 'doraxis atlas' made of base models:");
+            line("    doraxis audit --input '%s' --atlas ATLAS --values ambiguous --output OUT", uri);
+            return;
+        }
+        String right = programs(adapter, Outcome.EXACT);
+        line(right.isEmpty() ? "  No program is known that loads it right." : "  Load it with %s.", right);
+        String wrong = programs(adapter, Outcome.SILENTLY_WRONG);
+        if (!wrong.isEmpty()) {
+            line("  Do not load it with %s: they say nothing and compute something else.", wrong);
+        }
+    }
+
+    private static String programs(AdapterContents adapter, Outcome outcome) {
+        return adapter.consumers().entrySet().stream()
+                .filter(entry -> entry.getValue().outcome() == outcome)
+                .map(Map.Entry::getKey)
+                .collect(Collectors.joining(", "));
     }
 }

@@ -30,7 +30,7 @@ import org.apache.spark.util.SerializableConfiguration;
 
 /** The audit: list, group, read, classify, write; then the run's own record, whose presence completes the run. */
 public final class AuditJob {
-    private static final int CHECKPOINTS_PER_TASK = 2_000;
+    private static final int CHECKPOINTS_PER_TASK = 10_000;
     private static final int MAX_TASKS = 20_000;
 
     private final SparkSession spark;

@@ -233,7 +233,7 @@ public record Folder(String uri, boolean recursive, String root) implements Seri
             }
             if (!attributes.isDirectory()) {
                 long modified = attributes.lastModifiedTime().toMillis();
-                objects.add(new StoredObject(ObjectStore.LOCAL + entry, attributes.size(), null, modified));
+                objects.add(new StoredObject(ObjectStore.LOCAL + entry, attributes.size(), blob(entry), modified));
             } else if (recursive) {
                 Path below = new Path(
                         folder, new Path(null, null, entry.getFileName().toString()));
@@ -241,6 +241,16 @@ public record Folder(String uri, boolean recursive, String root) implements Seri
                     folders.push(below);
                 }
             }
+        }
+
+        /** The name of the blob, which is its digest, that a file of a download cache is a link to; null for any other. */
+        private static String blob(java.nio.file.Path entry) throws IOException {
+            if (!entry.toString().contains("/snapshots/") || !Files.isSymbolicLink(entry)) {
+                return null;
+            }
+            java.nio.file.Path target = Files.readSymbolicLink(entry);
+            boolean isBlob = target.getParent() != null && target.getParent().endsWith("blobs");
+            return isBlob ? target.getFileName().toString() : null;
         }
 
         @Override

@@ -16,61 +16,69 @@ import io.doraxis.adapter.Magnitude;
 import io.doraxis.adapter.Role;
 import io.doraxis.dora.ModuleAxis;
 import io.doraxis.tensorfile.TensorData;
+import java.util.List;
 
-/**
- * A layer with an adapter merged in, at strength 1.
- *
- * @param weight [out, in * kernel]
- * @param bias null where the layer has none, or it is not known
- */
-public record MergedLayer(Matrix weight, double[] bias) {
+/** A layer's weight and bias with an adapter merged in, at strength 1, in float64. */
+public final class MergedLayer {
+    private MergedLayer() {}
+
     /**
-     * Merges in float64.
+     * The merged weight.
      *
-     * @param base the base layer
+     * @param base the base weight, [out, in * kernel]
      * @param kernel kernel positions per input: 1 for a linear layer
      * @param axis of the module's magnitude, resolved; not used without one
      * @throws IllegalArgumentException if tensors do not fit the layer, or the algorithm cannot be rebuilt from the file
      */
-    public static MergedLayer of(MergedLayer base, int kernel, AdapterModule module, ModuleAxis axis, TensorData data) {
+    public static Matrix weight(Matrix base, int kernel, AdapterModule module, ModuleAxis axis, TensorData data) {
         Factors factors = new Factors(module, data);
         return switch (module.algorithm()) {
             case LORA, LOHA, LOKR -> product(base, kernel, factors, axis);
-            case FULL ->
-                new MergedLayer(
-                        base.weight.plus(DeltaWeight.of(module, data)), added(base.bias, factors, DIFF_BIAS, 1));
-            case NORM ->
-                new MergedLayer(
-                        base.weight.plus(new Matrix(base.weight.rows(), 1, factors.values(W_NORM))),
-                        added(base.bias, factors, B_NORM, 1));
-            case GLORA -> new MergedLayer(glora(base.weight, kernel, factors), base.bias);
-            case IA3 -> new MergedLayer(ia3(base.weight, kernel, factors), base.bias);
-            case OFT, BOFT -> new MergedLayer(Rotation.of(factors, base.weight), base.bias);
+            case FULL -> base.plus(DeltaWeight.of(module, data));
+            case NORM -> base.plus(new Matrix(base.rows(), 1, factors.values(W_NORM)));
+            case GLORA -> glora(base, kernel, factors);
+            case IA3 -> ia3(base, kernel, factors);
+            case OFT, BOFT -> Rotation.of(factors, base);
             case TLORA -> throw new IllegalArgumentException("T-LoRA's initial product is not in the file");
         };
     }
 
-    private static MergedLayer product(MergedLayer base, int kernel, Factors factors, ModuleAxis axis) {
+    /** The merged bias: [out]. */
+    public static double[] bias(double[] base, AdapterModule module, TensorData data) {
+        Factors factors = new Factors(module, data);
+        for (Role role : List.of(DIFF_BIAS, B_NORM)) {
+            if (factors.has(role)) {
+                return added(base, factors, role, 1);
+            }
+        }
+        return factors.has(UP_BIAS) ? added(base, factors, UP_BIAS, module.scale()) : base;
+    }
+
+    /** Whether a module changes its layer's bias. */
+    public static boolean hasBias(AdapterModule module) {
+        return module.tensors().hasAny(DIFF_BIAS, B_NORM, UP_BIAS);
+    }
+
+    private static Matrix product(Matrix base, int kernel, Factors factors, ModuleAxis axis) {
         AdapterModule module = factors.module();
         if (module.scale() == null) {
             throw new IllegalArgumentException("the scale of " + module.name() + " is not known");
         }
-        Matrix sum = base.weight.plus(DeltaWeight.of(module, factors.data()).scaled(module.scale()));
-        double[] bias = added(base.bias, factors, UP_BIAS, module.scale());
+        Matrix sum = base.plus(DeltaWeight.of(module, factors.data()).scaled(module.scale()));
         if (!module.hasDora()) {
-            return new MergedLayer(sum, bias);
+            return sum;
         }
         double[] magnitude = factors.values(module.magnitude().tensor());
         double epsilon =
                 module.magnitude().kind() == Magnitude.Kind.DORA_SCALE ? WeightDecomposition.LYCORIS_EPSILON : 0;
-        return new MergedLayer(WeightDecomposition.of(sum, magnitude, axis, kernel, epsilon), bias);
+        return WeightDecomposition.of(sum, magnitude, axis, kernel, epsilon);
     }
 
     private static double[] added(double[] bias, Factors factors, Role role, double scale) {
-        if (bias == null || !factors.has(role)) {
-            return bias;
-        }
         double[] sum = factors.values(role);
+        if (sum.length != bias.length) {
+            throw new IllegalArgumentException(sum.length + " values for a bias of " + bias.length);
+        }
         for (int i = 0; i < sum.length; i++) {
             sum[i] = bias[i] + scale * sum[i];
         }

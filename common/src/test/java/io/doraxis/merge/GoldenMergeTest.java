@@ -80,18 +80,15 @@ class GoldenMergeTest {
                     .contains(entry.get("layer_type").text());
             Matrix stored = matrix(weight);
             int kernel = (int) weight.shape().from(2).elements();
-            MergedLayer layer = MergedLayer.of(
-                    new MergedLayer(
-                            transposed ? stored.transposed() : stored,
-                            base.containsKey(bias) ? matrix(base.get(bias)).values() : null),
+            Matrix result = MergedLayer.weight(
+                    transposed ? stored.transposed() : stored,
                     kernel,
                     module,
                     axis == ModuleAxis.AMBIGUOUS ? assumed : axis,
                     golden.data());
-            Matrix result = transposed ? layer.weight().transposed() : layer.weight();
-            merged.put(entry.get("weight_key").text(), result.values());
-            if (layer.bias() != null) {
-                merged.put(bias, layer.bias());
+            merged.put(entry.get("weight_key").text(), (transposed ? result.transposed() : result).values());
+            if (base.containsKey(bias)) {
+                merged.put(bias, MergedLayer.bias(matrix(base.get(bias)).values(), module, golden.data()));
             }
         }
         return merged;

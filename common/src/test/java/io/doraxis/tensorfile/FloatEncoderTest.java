@@ -1,0 +1,69 @@
+package io.doraxis.tensorfile;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+class FloatEncoderTest {
+    private static ByteBuffer encoded(Dtype dtype, double... values) {
+        ByteBuffer data = ByteBuffer.allocate(values.length * dtype.bits() / 8).order(ByteOrder.LITTLE_ENDIAN);
+        FloatEncoder.encode(dtype, values, data);
+        return data.flip().order(ByteOrder.LITTLE_ENDIAN);
+    }
+
+    private static int bits(Dtype dtype, double value) {
+        return encoded(dtype, value).getShort() & 0xffff;
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"F16", "BF16"})
+    void everyNumberOfAHalfComesBack(Dtype dtype) {
+        IntStream.range(0, 1 << 16).forEach(pattern -> {
+            ByteBuffer data =
+                    ByteBuffer.allocate(2).order(ByteOrder.LITTLE_ENDIAN).putShort(0, (short) pattern);
+            float value = (float) ElementValue.read(dtype, data, 0).orElseThrow();
+            if (Float.isNaN(value)) {
+                assertThat(ElementValue.read(dtype, encoded(dtype, value), 0).orElseThrow())
+                        .isNaN();
+            } else {
+                assertThat(bits(dtype, value)).isEqualTo(pattern);
+            }
+        });
+    }
+
+    @Test
+    void tiesGoToTheEvenNeighbour() {
+        assertThat(bits(Dtype.BF16, 1 + 0x1p-8)).isEqualTo(0x3f80);
+        assertThat(bits(Dtype.BF16, 1 + 0x3p-8)).isEqualTo(0x3f82);
+        assertThat(bits(Dtype.F16, 1 + 0x1p-11)).isEqualTo(0x3c00);
+        assertThat(bits(Dtype.F16, 0x1p-25)).isZero();
+        assertThat(bits(Dtype.F16, 0x3p-25)).isEqualTo(2);
+    }
+
+    @Test
+    void aNumberIsRoundedOnceAndNotByWayOfFloat32() {
+        double abovehalf = 1 + 0x1p-8 + 0x1p-40; // float32 would make a tie of it
+        assertThat(bits(Dtype.BF16, abovehalf)).isEqualTo(0x3f81);
+    }
+
+    @Test
+    void whatIsTooLargeIsInfiniteAndCounted() {
+        ByteBuffer data = ByteBuffer.allocate(10).order(ByteOrder.LITTLE_ENDIAN);
+        double[] values = {65504, 65519.9, 65520, -1e9, Double.POSITIVE_INFINITY};
+        assertThat(FloatEncoder.encode(Dtype.F16, values, data)).isEqualTo(2);
+        assertThat(IntStream.range(0, 5).map(i -> data.getShort(2 * i) & 0xffff))
+                .containsExactly(0x7bff, 0x7bff, 0x7c00, 0xfc00, 0x7c00);
+        assertThat(bits(Dtype.BF16, 3.4e38)).isEqualTo(0x7f80);
+    }
+
+    @Test
+    void typesThatAreNotWrittenAreRefused() {
+        assertThatIllegalArgumentException().isThrownBy(() -> encoded(Dtype.I32, 1));
+    }
+}

@@ -25,6 +25,7 @@ public record PeftConfig(
         Double alpha,
         boolean useDora,
         boolean useRslora,
+        boolean fanInFanOut,
         Map<String, Double> rankPattern,
         Map<String, Double> alphaPattern,
         List<String> targetModules,
@@ -98,6 +99,7 @@ public record PeftConfig(
         private Double alpha;
         private boolean useDora;
         private boolean useRslora;
+        private boolean fanInFanOut;
         private Map<String, Double> rankPattern = Map.of();
         private Map<String, Double> alphaPattern = Map.of();
         private List<String> targetModules = List.of();
@@ -125,6 +127,7 @@ public record PeftConfig(
                     alpha,
                     useDora,
                     useRslora,
+                    fanInFanOut,
                     rankPattern,
                     alphaPattern,
                     targetModules,
@@ -142,6 +145,7 @@ public record PeftConfig(
                 case "lora_alpha", "alpha" -> alpha = number();
                 case "use_dora" -> useDora = parser.currentToken() == JsonToken.VALUE_TRUE;
                 case "use_rslora" -> useRslora = parser.currentToken() == JsonToken.VALUE_TRUE;
+                case "fan_in_fan_out" -> fanInFanOut = parser.currentToken() == JsonToken.VALUE_TRUE;
                 case "rank_pattern" -> rankPattern = numbers();
                 case "alpha_pattern" -> alphaPattern = numbers();
                 case "target_modules" -> {

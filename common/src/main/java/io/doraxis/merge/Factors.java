@@ -29,8 +29,12 @@ record Factors(AdapterModule module, TensorData data) {
         return values(module.tensors().get(role));
     }
 
-    /** @throws IllegalArgumentException if the tensor holds no floats, or its bytes are not there */
     double[] values(TensorInfo tensor) {
+        return values(tensor, data);
+    }
+
+    /** @throws IllegalArgumentException if the tensor holds no floats, or its bytes are not there */
+    static double[] values(TensorInfo tensor, TensorData data) {
         ByteBuffer bytes = data.bytes(tensor)
                 .orElseThrow(() -> new IllegalArgumentException("the values of " + tensor.name() + " are not there"));
         float[] floats = new float[Math.toIntExact(tensor.shape().elements())];

@@ -1,5 +1,7 @@
 package io.doraxis.merge;
 
+import java.util.Arrays;
+
 /**
  * A matrix in float64, row by row. A weight [out, in, kernel...] is one of {@code out} rows: its columns are all the other
  * dimensions, in the order of the file.
@@ -94,6 +96,23 @@ public record Matrix(int rows, int columns, double[] values) {
             }
         }
         return transposed;
+    }
+
+    /** Some of its rows. */
+    public Matrix rowRange(int first, int count) {
+        return count == rows
+                ? this
+                : new Matrix(count, columns, Arrays.copyOfRange(values, first * columns, (first + count) * columns));
+    }
+
+    /** The same with other rows from {@code first} on. */
+    public Matrix withRows(int first, Matrix others) {
+        if (others.rows == rows) {
+            return others;
+        }
+        double[] all = values.clone();
+        System.arraycopy(others.values, 0, all, first * columns, others.values.length);
+        return new Matrix(rows, columns, all);
     }
 
     /** The inverse of a square matrix, by elimination with partial pivoting. */

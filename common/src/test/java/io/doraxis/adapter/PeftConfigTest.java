@@ -70,6 +70,7 @@ class PeftConfigTest {
                         null,
                         false,
                         false,
+                        false,
                         Map.of(),
                         Map.of("c", 2.0),
                         List.of(),

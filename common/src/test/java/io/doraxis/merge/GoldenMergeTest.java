@@ -1,22 +1,24 @@
 package io.doraxis.merge;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.doraxis.adapter.AdapterIndex;
-import io.doraxis.adapter.AdapterModule;
 import io.doraxis.dora.AxisClassifier;
 import io.doraxis.dora.CheckpointVerdict;
 import io.doraxis.dora.ModuleAxis;
 import io.doraxis.fixtures.GoldenCase;
 import io.doraxis.fixtures.GoldenCase.Values;
-import io.doraxis.fixtures.Json;
 import io.doraxis.tensorfile.Dtype;
 import io.doraxis.tensorfile.MalformedTensorFileException;
+import io.doraxis.tensorfile.TensorIndex;
+import io.doraxis.tensorfile.TensorInfo;
 import java.io.IOException;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -24,7 +26,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 class GoldenMergeTest {
     private static final double TOLERANCE = 1e-6;
 
-    /** Merged with another strength than 1; a base model's own weights in the adapter; a file that holds too little. */
+    /** Merged with another strength than 1; a file that holds too little. */
     private static final Set<String> OTHERS = Set.of(
             "multiplier_dora", "multiplier_plain", "peft_modules_to_save", "peft_bias_lora_only", "tlora_unsupported");
 
@@ -65,33 +67,63 @@ class GoldenMergeTest {
     }
 
     private static Map<String, double[]> merged(GoldenCase golden, ModuleAxis assumed)
-            throws IOException, MalformedTensorFileException {
+            throws IOException, MalformedTensorFileException, MergeRefusedException {
         Map<String, Values> base = golden.tensors("base.safetensors");
+        MergePlan plan = plan(golden, assumed, true);
+        Map<String, double[]> merged = new HashMap<>();
+        for (String weight : plan.weights().keySet()) {
+            int kernel = (int) base.get(weight).shape().from(2).elements();
+            merged.put(
+                    weight,
+                    plan.weight(weight, matrix(base.get(weight)), kernel, golden.data())
+                            .values());
+        }
+        for (String bias : plan.biases().keySet()) {
+            merged.put(bias, plan.bias(bias, matrix(base.get(bias)).values(), golden.data()));
+        }
+        plan.replaced().forEach((name, tensor) -> merged.put(name, Factors.values(tensor, golden.data())));
+        return merged;
+    }
+
+    private static MergePlan plan(GoldenCase golden, ModuleAxis assumed, boolean allowUnmatched)
+            throws IOException, MalformedTensorFileException, MergeRefusedException {
         AdapterIndex adapter = golden.adapter();
         CheckpointVerdict verdict = AxisClassifier.classify(adapter.modules(), adapter.claims(), golden.data());
-        Map<String, double[]> merged = new HashMap<>();
-        for (Json entry : golden.truth().get("modules").items()) {
-            int position = golden.position(adapter, entry);
-            AdapterModule module = adapter.modules().get(position);
-            ModuleAxis axis = verdict.resolved(verdict.modules().get(position));
-            Values weight = base.get(entry.get("weight_key").text());
-            String bias = entry.get("path").text() + ".bias";
-            boolean transposed = List.of("Embedding", "GPT2Conv1D")
-                    .contains(entry.get("layer_type").text());
-            Matrix stored = matrix(weight);
-            int kernel = (int) weight.shape().from(2).elements();
-            Matrix result = MergedLayer.weight(
-                    transposed ? stored.transposed() : stored,
-                    kernel,
-                    module,
-                    axis == ModuleAxis.AMBIGUOUS ? assumed : axis,
-                    golden.data());
-            merged.put(entry.get("weight_key").text(), (transposed ? result.transposed() : result).values());
-            if (base.containsKey(bias)) {
-                merged.put(bias, MergedLayer.bias(matrix(base.get(bias)).values(), module, golden.data()));
-            }
-        }
-        return merged;
+        List<TensorInfo> tensors = golden.tensors("base.safetensors").values().stream()
+                .map(Values::tensor)
+                .toList();
+        return MergePlanner.plan(
+                new TensorIndex(tensors, Map.of(), 0, List.of()),
+                golden.index(),
+                adapter,
+                verdict,
+                golden.config(),
+                assumed,
+                allowUnmatched);
+    }
+
+    @Test
+    void anOpenAxisIsRefusedUnlessOneIsAssumed() throws Exception {
+        GoldenCase golden = GoldenCase.of("all_square_1d");
+        assertThat(refusal(golden, false)).isEqualTo(MergeRefusedException.Code.AXIS_AMBIGUOUS);
+    }
+
+    @Test
+    void namesThatMatchNothingAreRefusedUnlessAllowed() throws Exception {
+        GoldenCase golden = GoldenCase.of("extra_unknown_keys");
+        assertThat(refusal(golden, false)).isEqualTo(MergeRefusedException.Code.UNMATCHED);
+        assertThat(plan(golden, null, true).unmatched()).contains("emb_params", "lycoris_not_in_base_module");
+    }
+
+    @Test
+    void whatTheFileDoesNotHoldIsRefused() throws Exception {
+        assertThat(refusal(GoldenCase.of("tlora_unsupported"), true))
+                .isEqualTo(MergeRefusedException.Code.UNSUPPORTED_MODULE);
+    }
+
+    private static MergeRefusedException.Code refusal(GoldenCase golden, boolean allowUnmatched) {
+        return catchThrowableOfType(MergeRefusedException.class, () -> plan(golden, null, allowUnmatched))
+                .code();
     }
 
     private static Matrix matrix(Values values) {

@@ -1,0 +1,39 @@
+package io.doraxis.merge;
+
+/** An adapter that cannot be merged into a base as asked; the message says what would help. */
+public final class MergeRefusedException extends Exception {
+    private static final long serialVersionUID = 1;
+
+    /** Why. Stored in the merges table: never renamed. */
+    public enum Code {
+        /** The file is no adapter, or was not read as a whole. */
+        NOT_AN_ADAPTER,
+        /** The base is none that can be written: its kind, its container, or it could not be read. */
+        UNSUPPORTED_BASE,
+        /** A magnitude's axis is open: {@code --assume-axis} decides. */
+        AXIS_AMBIGUOUS,
+        /** Keys of the adapter match nothing in the base: {@code --allow-unmatched} goes on without them. */
+        UNMATCHED,
+        /** Nothing of the adapter matches the base. */
+        NOTHING_MATCHED,
+        /** A weight of the base has another shape than the factors give. */
+        SHAPE_MISMATCH,
+        /** Two modules mean the same weight. */
+        CONTESTED_WEIGHT,
+        /** The algorithm cannot be rebuilt from the file, or factors are missing. */
+        UNSUPPORTED_MODULE,
+        /** The scale of a product is not known. */
+        SCALE_UNKNOWN
+    }
+
+    private final Code code;
+
+    public MergeRefusedException(Code code, String message) {
+        super(message, null, false, false);
+        this.code = code;
+    }
+
+    public Code code() {
+        return code;
+    }
+}

@@ -10,6 +10,12 @@ public final class MergeRefusedException extends Exception {
         NOT_AN_ADAPTER,
         /** The base is none that can be written: its kind, its container, or it could not be read. */
         UNSUPPORTED_BASE,
+        /** The output is no place for a single safetensors file, or it is the adapter or the base itself. */
+        UNSUPPORTED_OUTPUT,
+        /** A row of the plan names no adapter, base or output. */
+        INCOMPLETE_ROW,
+        /** A tensor that changes does not fit into memory with what is computed from it. */
+        TOO_LARGE,
         /** A magnitude's axis is open: {@code --assume-axis} decides. */
         AXIS_AMBIGUOUS,
         /** Keys of the adapter match nothing in the base: {@code --allow-unmatched} goes on without them. */

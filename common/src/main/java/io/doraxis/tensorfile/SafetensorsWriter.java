@@ -36,18 +36,31 @@ public final class SafetensorsWriter {
     public static void write(OutputStream out, List<Tensor> tensors, Map<String, String> metadata) throws IOException {
         List<Tensor> ordered = new ArrayList<>(tensors);
         ordered.sort(LAYOUT);
-        byte[] header = header(ordered, metadata);
-        out.write(ByteBuffer.allocate(SafetensorsReader.LENGTH_BYTES)
-                .order(ByteOrder.LITTLE_ENDIAN)
-                .putLong(header.length)
-                .array());
-        out.write(header);
+        List<TensorInfo> infos = new ArrayList<>();
+        for (Tensor tensor : ordered) {
+            infos.add(new TensorInfo(tensor.name(), tensor.dtype(), tensor.shape(), 0, tensor.data().length));
+        }
+        out.write(header(infos, metadata));
         for (Tensor tensor : ordered) {
             out.write(tensor.data());
         }
     }
 
-    private static byte[] header(List<Tensor> tensors, Map<String, String> metadata) {
+    /**
+     * What stands before the data: the header's length and the header.
+     *
+     * @param tensors in the order of their data, which follow each other; their places do not count, their sizes do
+     */
+    public static byte[] header(List<TensorInfo> tensors, Map<String, String> metadata) {
+        byte[] header = json(tensors, metadata);
+        return ByteBuffer.allocate(SafetensorsReader.LENGTH_BYTES + header.length)
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .putLong(header.length)
+                .put(header)
+                .array();
+    }
+
+    private static byte[] json(List<TensorInfo> tensors, Map<String, String> metadata) {
         StringBuilder json = new StringBuilder("{");
         if (!metadata.isEmpty()) {
             json.append("\"__metadata__\":{");
@@ -57,8 +70,8 @@ public final class SafetensorsWriter {
             json.append(',');
         }
         long offset = 0;
-        for (Tensor tensor : tensors) {
-            long end = offset + tensor.data().length;
+        for (TensorInfo tensor : tensors) {
+            long end = offset + tensor.bytes();
             json.append("%s:{\"dtype\":\"%s\",\"shape\":%s,\"data_offsets\":[%d,%d]},"
                     .formatted(
                             quoted(tensor.name()),

@@ -16,6 +16,7 @@ import picocli.CommandLine.IVersionProvider;
             AuditCommand.class,
             ExplainCommand.class,
             AtlasCommand.class,
+            MergeCommand.class,
             DemoCommand.class,
             CommandLine.HelpCommand.class
         },

@@ -13,12 +13,10 @@ import io.doraxis.audit.ModuleColumns;
 import io.doraxis.audit.Status;
 import io.doraxis.audit.ValueUse;
 import io.doraxis.catalog.Checkpoint;
-import io.doraxis.catalog.FolderGrouping;
-import io.doraxis.catalog.StoredObject;
 import io.doraxis.consumer.ConsumerRules;
 import io.doraxis.naming.BaseNames;
+import io.doraxis.store.CheckpointFinder;
 import io.doraxis.store.Fetcher;
-import io.doraxis.store.Folder;
 import io.doraxis.store.ObjectStore;
 import io.doraxis.tensorfile.TensorIndex;
 import io.doraxis.tensorfile.TensorInfo;
@@ -26,11 +24,8 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.Iterator;
 import java.util.List;
 import java.util.concurrent.Callable;
-import org.apache.hadoop.fs.FileStatus;
-import org.apache.hadoop.fs.Path;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -105,36 +100,11 @@ final class ExplainCommand implements Callable<Integer> {
     }
 
     private static Checkpoint find(ObjectStore store, String path) throws IOException, Doraxis.UsageException {
-        FileStatus status = store.status(path);
-        boolean folder = status.isDirectory();
-        Path parent = folder ? status.getPath() : status.getPath().getParent();
-        List<Checkpoint> checkpoints = new ArrayList<>();
-        Iterator<StoredObject> objects = Folder.flat(parent.toString()).objects(store);
-        for (Checkpoint checkpoint : FolderGrouping.of(() -> objects).checkpoints()) {
-            if (folder || holds(checkpoint, status.getPath().toString())) {
-                checkpoints.add(checkpoint);
-            }
+        try {
+            return CheckpointFinder.find(store, path);
+        } catch (IllegalArgumentException e) {
+            throw new Doraxis.UsageException(e.getMessage());
         }
-        if (checkpoints.size() == 1) {
-            return checkpoints.get(0);
-        }
-        if (checkpoints.isEmpty() && !folder) {
-            return Checkpoint.file(store.object(path));
-        }
-        throw new Doraxis.UsageException(
-                checkpoints.isEmpty()
-                        ? "no checkpoint in the folder " + path + "; to look below it, use 'doraxis audit --input'"
-                        : "%d checkpoints in the folder %s: name one of them, such as %s"
-                                .formatted(
-                                        checkpoints.size(),
-                                        path,
-                                        checkpoints.get(0).uri()));
-    }
-
-    private static boolean holds(Checkpoint checkpoint, String uri) {
-        return checkpoint.uri().equals(uri)
-                || checkpoint.weights().stream().anyMatch(file -> file.uri().equals(uri))
-                || checkpoint.side().filter(file -> file.uri().equals(uri)).isPresent();
     }
 
     private static CheckpointAudit audit(ObjectStore store, Checkpoint checkpoint, BaseNames base) {

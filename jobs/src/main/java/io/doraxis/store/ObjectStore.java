@@ -73,6 +73,12 @@ public final class ObjectStore {
      *
      * @throws FileNotFoundException if nothing does
      */
+    /** A URI as listings print it. */
+    public String qualified(String uri) throws IOException {
+        Path path = new Path(uri);
+        return fileSystem(path).makeQualified(path).toString();
+    }
+
     public FileStatus status(String uri) throws IOException {
         Path path;
         try {

@@ -22,7 +22,7 @@ public final class RunFolder {
     private static final DateTimeFormatter ID =
             DateTimeFormatter.ofPattern("'r'yyyyMMdd'T'HHmmss'Z'").withZone(ZoneOffset.UTC);
     private static final String PARTITION = "run_id=";
-    private static final List<String> TABLES = List.of("checkpoints", "modules", "atlas");
+    private static final List<String> TABLES = List.of("checkpoints", "modules", "atlas", "merges");
 
     private final FileSystem fileSystem;
     private final Path root;

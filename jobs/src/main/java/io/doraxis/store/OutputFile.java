@@ -1,0 +1,80 @@
+package io.doraxis.store;
+
+import java.io.Closeable;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.security.DigestOutputStream;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.UUID;
+import org.apache.hadoop.fs.FileContext;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Options;
+import org.apache.hadoop.fs.Path;
+
+/** A file that appears under its name as a whole, in place of an earlier one, or not at all. */
+public final class OutputFile implements Closeable {
+    private final FileSystem fileSystem;
+    private final Path path;
+    private final Path temporary;
+    private final DigestOutputStream out;
+    private long bytes;
+    private boolean published;
+
+    private OutputFile(FileSystem fileSystem, Path path, Path temporary, MessageDigest digest) throws IOException {
+        this.fileSystem = fileSystem;
+        this.path = path;
+        this.temporary = temporary;
+        OutputStream stream = fileSystem.create(temporary, false);
+        this.out = new DigestOutputStream(stream, digest);
+    }
+
+    /** @throws IOException if nothing can be written there */
+    public static OutputFile create(ObjectStore store, String uri) throws IOException {
+        Path given = new Path(uri);
+        FileSystem fileSystem = store.fileSystem(given);
+        Path path = fileSystem.makeQualified(given);
+        Path temporary = new Path(path.getParent(), "." + path.getName() + "." + UUID.randomUUID() + ".tmp");
+        try {
+            return new OutputFile(fileSystem, path, temporary, MessageDigest.getInstance("SHA-256"));
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    public void write(byte[] data) throws IOException {
+        write(data, data.length);
+    }
+
+    public void write(byte[] data, int count) throws IOException {
+        out.write(data, 0, count);
+        bytes += count;
+    }
+
+    /** Gives the file its name. */
+    public void publish() throws IOException {
+        out.close();
+        FileContext.getFileContext(path.toUri(), fileSystem.getConf())
+                .rename(temporary, path, Options.Rename.OVERWRITE);
+        published = true;
+    }
+
+    public long bytes() {
+        return bytes;
+    }
+
+    /** SHA-256 of what was written. */
+    public String digest() {
+        return HexFormat.of().formatHex(out.getMessageDigest().digest());
+    }
+
+    /** Removes what was not published. */
+    @Override
+    public void close() throws IOException {
+        if (!published) {
+            out.close();
+            fileSystem.delete(temporary, false);
+        }
+    }
+}

@@ -1,0 +1,209 @@
+package io.doraxis.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.doraxis.store.ObjectStore;
+import io.doraxis.tensorfile.FloatDecoder;
+import io.doraxis.tensorfile.SafetensorsReader;
+import io.doraxis.tensorfile.SafetensorsWriter;
+import io.doraxis.tensorfile.SafetensorsWriter.Tensor;
+import io.doraxis.tensorfile.Shape;
+import io.doraxis.tensorfile.TensorData;
+import io.doraxis.tensorfile.TensorIndex;
+import io.doraxis.tensorfile.TensorInfo;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Merges by the command line, from files to files. */
+class MergeIT {
+    @TempDir
+    private Path folder;
+
+    /** A base of one linear layer [2, 3] and a tensor that no adapter touches; an adapter that adds 0.5 * (1, 2)^T (1, 2, 3). */
+    @BeforeEach
+    void makeFiles() throws IOException {
+        write(
+                "base.safetensors",
+                Tensor.ofFloats("b.lin.weight", Shape.of(2, 3), 1, 1, 1, 2, 2, 2),
+                Tensor.ofFloats("other", Shape.of(2), 7, 8));
+        write("adapter.safetensors", lora("lycoris_b_lin"));
+    }
+
+    private static Tensor[] lora(String module) {
+        return new Tensor[] {
+            Tensor.ofFloats(module + ".lora_down.weight", Shape.of(1, 3), 1, 2, 3),
+            Tensor.ofFloats(module + ".lora_up.weight", Shape.of(2, 1), 1, 2),
+            Tensor.ofFloats(module + ".alpha", Shape.of(), 0.5f)
+        };
+    }
+
+    private void write(String name, Tensor... tensors) throws IOException {
+        try (OutputStream out = Files.newOutputStream(folder.resolve(name))) {
+            SafetensorsWriter.write(out, List.of(tensors), Map.of("made", "here"));
+        }
+    }
+
+    private String at(String name) {
+        return folder.resolve(name).toString();
+    }
+
+    private Called merge(String adapter, String output, String... more) {
+        String[] args = {"merge", "--adapter", at(adapter), "--base", at("base.safetensors"), "--output", at(output)};
+        return Called.doraxis(Stream.concat(Stream.of(args), Stream.of(more)).toArray(String[]::new));
+    }
+
+    private TensorIndex header(String name) throws Exception {
+        byte[] bytes = Files.readAllBytes(folder.resolve(name));
+        ObjectStore store = new ObjectStore(new Configuration(false));
+        return SafetensorsReader.read(store.reader(store.object(at(name))), bytes, bytes.length);
+    }
+
+    private float[] values(String name, String tensor) throws Exception {
+        byte[] bytes = Files.readAllBytes(folder.resolve(name));
+        TensorInfo info = header(name).tensors().stream()
+                .filter(each -> each.name().equals(tensor))
+                .findFirst()
+                .orElseThrow();
+        float[] values = new float[(int) info.shape().elements()];
+        FloatDecoder.decode(
+                info.dtype(), TensorData.ofHead(bytes, bytes.length).bytes(info).orElseThrow(), values, values.length);
+        return values;
+    }
+
+    private List<String> files() throws IOException {
+        try (Stream<Path> files = Files.list(folder)) {
+            return files.map(file -> file.getFileName().toString()).sorted().collect(Collectors.toList());
+        }
+    }
+
+    @Test
+    void theDeltaIsAddedAndTheRestCopied() throws Exception {
+        Called called = merge("adapter.safetensors", "out.safetensors");
+        assertThat(called.status()).as(called.err()).isZero();
+        assertThat(called.out()).contains("DONE").contains("1 LORA").contains("1 written, 1 copied");
+        assertThat(values("out.safetensors", "b.lin.weight")).containsExactly(1.5f, 2, 2.5f, 3, 4, 5);
+        assertThat(values("out.safetensors", "other")).containsExactly(7, 8);
+        assertThat(header("out.safetensors").metadata()).containsEntry("made", "here");
+        assertThat(files()).containsExactly("adapter.safetensors", "base.safetensors", "out.safetensors");
+    }
+
+    @Test
+    void aSecondRunDoesNothingAndAChangedInputMergesAgain() throws Exception {
+        merge("adapter.safetensors", "out.safetensors");
+        assertThat(merge("adapter.safetensors", "out.safetensors").out()).contains("UP_TO_DATE");
+        write("adapter.safetensors", Tensor.ofFloats("lycoris_b_lin.diff", Shape.of(2, 3), 1, 1, 1, 1, 1, 1));
+        assertThat(merge("adapter.safetensors", "out.safetensors").out()).contains("DONE");
+        assertThat(values("out.safetensors", "b.lin.weight")).containsExactly(2, 2, 2, 3, 3, 3);
+    }
+
+    private void isRefused(Called called, String code) throws IOException {
+        assertThat(called.status()).as(called.out()).isEqualTo(4);
+        assertThat(called.err()).contains("REFUSED: " + code);
+        assertThat(files()).doesNotContain("out.safetensors").noneMatch(name -> name.endsWith(".tmp"));
+    }
+
+    @Test
+    void whatCannotBeDoneIsRefusedAndLeavesNothing() throws Exception {
+        write("other.safetensors", lora("lycoris_elsewhere"));
+        isRefused(merge("other.safetensors", "out.safetensors"), "NOTHING_MATCHED");
+        write(
+                "both.safetensors",
+                Stream.of(lora("lycoris_b_lin"), lora("lycoris_elsewhere"))
+                        .flatMap(Stream::of)
+                        .toArray(Tensor[]::new));
+        isRefused(merge("both.safetensors", "out.safetensors"), "UNMATCHED");
+        write(
+                "wide.safetensors",
+                Tensor.ofFloats("lycoris_b_lin.lora_down.weight", Shape.of(1, 4), 1, 2, 3, 4),
+                Tensor.ofFloats("lycoris_b_lin.lora_up.weight", Shape.of(2, 1), 1, 2));
+        isRefused(merge("wide.safetensors", "out.safetensors"), "SHAPE_MISMATCH");
+        isRefused(merge("base.safetensors", "out.safetensors"), "NOT_AN_ADAPTER");
+        Files.write(folder.resolve("broken.safetensors"), new byte[] {9, 0, 0, 0, 0, 0, 0, 0, '{'});
+        isRefused(merge("broken.safetensors", "out.safetensors"), "NOT_AN_ADAPTER");
+        isRefused(merge("adapter.safetensors", "out.bin"), "UNSUPPORTED_OUTPUT");
+    }
+
+    @Test
+    void whatIsReadIsNotReplaced() throws Exception {
+        byte[] before = Files.readAllBytes(folder.resolve("base.safetensors"));
+        Called called = merge("adapter.safetensors", "base.safetensors");
+        assertThat(called.status()).isEqualTo(4);
+        assertThat(called.err()).contains("UNSUPPORTED_OUTPUT");
+        assertThat(Files.readAllBytes(folder.resolve("base.safetensors"))).isEqualTo(before);
+    }
+
+    @Test
+    void unmatchedKeysMayBeAllowed() throws Exception {
+        write(
+                "both.safetensors",
+                Stream.of(lora("lycoris_b_lin"), lora("lycoris_elsewhere"))
+                        .flatMap(Stream::of)
+                        .toArray(Tensor[]::new));
+        Called called = merge("both.safetensors", "out.safetensors", "--allow-unmatched");
+        assertThat(called.status()).as(called.err()).isZero();
+    }
+
+    @Test
+    void aFileThatIsNotThereIsAFailure() {
+        Called called = merge("nowhere.safetensors", "out.safetensors");
+        assertThat(called.status()).isEqualTo(1);
+        assertThat(called.err()).contains("FAILED: STORE").contains("nowhere.safetensors");
+    }
+
+    @Test
+    void halfARequestIsWrongUsage() {
+        assertThat(Called.doraxis("merge", "--adapter", "a", "--output", "o").status())
+                .isEqualTo(64);
+        assertThat(Called.doraxis("merge", "--plan", "p", "--base", "b", "--output", "o")
+                        .status())
+                .isEqualTo(64);
+    }
+
+    @Test
+    void aPlanHasARowForEachOfItsMerges() throws Exception {
+        Files.writeString(
+                folder.resolve("plan.csv"),
+                "adapter,base,output\n"
+                        + Stream.of("adapter", "nowhere", "base")
+                                .map(name -> at(name + ".safetensors") + "," + at("base.safetensors") + ","
+                                        + at("made-" + name + ".safetensors") + "\n")
+                                .collect(Collectors.joining())
+                        + ",,\n");
+        Called called =
+                Called.doraxis("merge", "--plan", at("plan.csv"), "--output", at("run"), "--master", "local[2]");
+        assertThat(called.status()).as(called.err()).isEqualTo(1);
+        assertThat(called.out()).contains("4 merges: 1 DONE, 1 FAILED, 2 REFUSED");
+        assertThat(values("made-adapter.safetensors", "b.lin.weight")).containsExactly(1.5f, 2, 2.5f, 3, 4, 5);
+        try (SparkSession spark = SparkSessions.open("test", "local[1]", 1)) {
+            Map<String, Row> rows = spark.read().parquet(at("run") + "/merges").collectAsList().stream()
+                    .collect(Collectors.toMap(row -> row.getAs("output"), row -> row));
+            Row done = rows.get(at("made-adapter.safetensors"));
+            assertThat(done.<Integer>getAs("tensors_written")).isEqualTo(1);
+            assertThat(done.<Double>getAs("max_change")).isEqualTo(3);
+            assertThat(rows.get("").<String>getAs("error_code")).isEqualTo("INCOMPLETE_ROW");
+        }
+    }
+
+    @Test
+    void aPlanThatWritesAFileTwiceIsRefusedAtTheStart() throws IOException {
+        String row = at("adapter.safetensors") + "," + at("base.safetensors") + "," + at("out.safetensors") + "\n";
+        Files.writeString(folder.resolve("plan.csv"), "adapter,base,output\n" + row + row);
+        Called called =
+                Called.doraxis("merge", "--plan", at("plan.csv"), "--output", at("run"), "--master", "local[2]");
+        assertThat(called.status()).isEqualTo(1);
+        assertThat(called.err()).contains("twice");
+        assertThat(files()).doesNotContain("out.safetensors", "run");
+    }
+}

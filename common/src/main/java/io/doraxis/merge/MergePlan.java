@@ -19,7 +19,8 @@ public record MergePlan(
         Map<String, List<Step>> weights,
         Map<String, List<Step>> biases,
         Map<String, TensorInfo> replaced,
-        List<String> unmatched) {
+        List<String> unmatched,
+        Strength strength) {
 
     /**
      * A module and its place.
@@ -48,7 +49,7 @@ public record MergePlan(
         for (Step step : weights.get(name)) {
             Matrix part = merged.rowRange(step.firstRow, step.rows);
             Matrix oriented = step.transposed ? part.transposed() : part;
-            Matrix result = MergedLayer.weight(oriented, kernel, step.module, step.axis, data);
+            Matrix result = MergedLayer.weight(oriented, kernel, step.module, step.axis, data, strength);
             merged = merged.withRows(step.firstRow, step.transposed ? result.transposed() : result);
         }
         return merged;
@@ -58,7 +59,7 @@ public record MergePlan(
     public double[] bias(String name, double[] base, TensorData data) {
         double[] merged = base;
         for (Step step : biases.get(name)) {
-            merged = MergedLayer.bias(merged, step.module, data);
+            merged = MergedLayer.bias(merged, step.module, data, strength);
         }
         return merged;
     }

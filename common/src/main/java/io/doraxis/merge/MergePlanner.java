@@ -33,21 +33,19 @@ public final class MergePlanner {
     private final BaseNames names;
     private final ModuleAxis assumed;
     private final boolean allowUnmatched;
+    private final Strength strength;
 
     private final Map<String, List<Step>> weights = new LinkedHashMap<>();
     private final Map<String, List<Step>> biases = new LinkedHashMap<>();
     private final Map<String, TensorInfo> replaced = new LinkedHashMap<>();
     private final List<String> unmatched = new ArrayList<>();
 
-    /**
-     * @param assumed axis of magnitudes that the file leaves open; null to refuse them
-     * @param allowUnmatched whether to go on without what matches nothing
-     */
-    private MergePlanner(TensorIndex base, ModuleAxis assumed, boolean allowUnmatched) {
+    private MergePlanner(TensorIndex base, ModuleAxis assumed, boolean allowUnmatched, Strength strength) {
         base.tensors().forEach(tensor -> this.base.put(tensor.name(), tensor));
         this.names = BaseNames.of(base.tensors());
         this.assumed = assumed;
         this.allowUnmatched = allowUnmatched;
+        this.strength = strength;
     }
 
     /**
@@ -56,6 +54,7 @@ public final class MergePlanner {
      * @param file the adapter's header
      * @param config null without an adapter_config.json
      * @param assumed axis of magnitudes that the file leaves open; null to refuse them
+     * @param allowUnmatched whether to go on without what matches nothing
      * @throws MergeRefusedException if it cannot be done as asked
      */
     public static MergePlan plan(
@@ -65,9 +64,10 @@ public final class MergePlanner {
             CheckpointVerdict verdict,
             PeftConfig config,
             ModuleAxis assumed,
-            boolean allowUnmatched)
+            boolean allowUnmatched,
+            Strength strength)
             throws MergeRefusedException {
-        MergePlanner planner = new MergePlanner(base, assumed, allowUnmatched);
+        MergePlanner planner = new MergePlanner(base, assumed, allowUnmatched, strength);
         planner.replace(file);
         for (int i = 0; i < adapter.modules().size(); i++) {
             AdapterModule module = adapter.modules().get(i);
@@ -126,6 +126,12 @@ public final class MergePlanner {
     }
 
     private ModuleAxis axis(AdapterModule module, ModuleAxis resolved) throws MergeRefusedException {
+        if (strength.value() != 1 && strength.rule() == null) {
+            throw new MergeRefusedException(
+                    Code.STRENGTH_RULE,
+                    module.name() + " has a magnitude, of which programs merge a part in different ways; give"
+                            + " --strength-rule lycoris, linear or peft");
+        }
         return switch (resolved) {
             case INPUT, OUTPUT -> resolved;
             case AMBIGUOUS -> {
@@ -193,7 +199,7 @@ public final class MergePlanner {
     }
 
     private MergePlan finished() throws MergeRefusedException {
-        MergePlan plan = new MergePlan(weights, biases, replaced, unmatched);
+        MergePlan plan = new MergePlan(weights, biases, replaced, unmatched, strength);
         if (plan.touched() == 0) {
             throw new MergeRefusedException(
                     Code.NOTHING_MATCHED, "no module of the adapter is in the base, such as " + unmatched.get(0));

@@ -18,6 +18,8 @@ public final class MergeRefusedException extends Exception {
         TOO_LARGE,
         /** A magnitude's axis is open: {@code --assume-axis} decides. */
         AXIS_AMBIGUOUS,
+        /** A strength other than 1 on a magnitude: {@code --strength-rule} says what it means. */
+        STRENGTH_RULE,
         /** Keys of the adapter match nothing in the base: {@code --allow-unmatched} goes on without them. */
         UNMATCHED,
         /** Nothing of the adapter matches the base. */

@@ -18,7 +18,7 @@ import io.doraxis.dora.ModuleAxis;
 import io.doraxis.tensorfile.TensorData;
 import java.util.List;
 
-/** A layer's weight and bias with an adapter merged in, at strength 1, in float64. */
+/** A layer's weight and bias with an adapter merged in, in float64. */
 public final class MergedLayer {
     private MergedLayer() {}
 
@@ -28,30 +28,33 @@ public final class MergedLayer {
      * @param base the base weight, [out, in * kernel]
      * @param kernel kernel positions per input: 1 for a linear layer
      * @param axis of the module's magnitude, resolved; not used without one
+     * @param strength with a rule where the module has a magnitude and it is not 1
      * @throws IllegalArgumentException if tensors do not fit the layer, or the algorithm cannot be rebuilt from the file
      */
-    public static Matrix weight(Matrix base, int kernel, AdapterModule module, ModuleAxis axis, TensorData data) {
+    public static Matrix weight(
+            Matrix base, int kernel, AdapterModule module, ModuleAxis axis, TensorData data, Strength strength) {
         Factors factors = new Factors(module, data);
+        double value = strength.value();
         return switch (module.algorithm()) {
-            case LORA, LOHA, LOKR -> product(base, kernel, factors, axis);
-            case FULL -> base.plus(DeltaWeight.of(module, data));
-            case NORM -> base.plus(new Matrix(base.rows(), 1, factors.values(W_NORM)));
-            case GLORA -> glora(base, kernel, factors);
-            case IA3 -> ia3(base, kernel, factors);
-            case OFT, BOFT -> Rotation.of(factors, base);
+            case LORA, LOHA, LOKR -> product(base, kernel, factors, axis, strength);
+            case FULL -> base.plus(DeltaWeight.of(module, data).scaled(value));
+            case NORM -> base.plus(new Matrix(base.rows(), 1, factors.values(W_NORM)).scaled(value));
+            case GLORA -> glora(base, kernel, factors, value);
+            case IA3 -> ia3(base, kernel, factors, value);
+            case OFT, BOFT -> Rotation.of(factors, base, value);
             case TLORA -> throw new IllegalArgumentException("T-LoRA's initial product is not in the file");
         };
     }
 
     /** The merged bias: [out]. */
-    public static double[] bias(double[] base, AdapterModule module, TensorData data) {
+    public static double[] bias(double[] base, AdapterModule module, TensorData data, Strength strength) {
         Factors factors = new Factors(module, data);
         for (Role role : List.of(DIFF_BIAS, B_NORM)) {
             if (factors.has(role)) {
-                return added(base, factors, role, 1);
+                return added(base, factors, role, strength.value());
             }
         }
-        return factors.has(UP_BIAS) ? added(base, factors, UP_BIAS, module.scale()) : base;
+        return factors.has(UP_BIAS) ? added(base, factors, UP_BIAS, strength.value() * module.scale()) : base;
     }
 
     /** Whether a module changes its layer's bias. */
@@ -59,19 +62,31 @@ public final class MergedLayer {
         return module.tensors().hasAny(DIFF_BIAS, B_NORM, UP_BIAS);
     }
 
-    private static Matrix product(Matrix base, int kernel, Factors factors, ModuleAxis axis) {
+    private static Matrix product(Matrix base, int kernel, Factors factors, ModuleAxis axis, Strength strength) {
         AdapterModule module = factors.module();
         if (module.scale() == null) {
             throw new IllegalArgumentException("the scale of " + module.name() + " is not known");
         }
-        Matrix sum = base.plus(DeltaWeight.of(module, factors.data()).scaled(module.scale()));
+        Matrix delta = DeltaWeight.of(module, factors.data()).scaled(module.scale());
         if (!module.hasDora()) {
-            return sum;
+            return base.plus(delta.scaled(strength.value()));
         }
         double[] magnitude = factors.values(module.magnitude().tensor());
         double epsilon =
                 module.magnitude().kind() == Magnitude.Kind.DORA_SCALE ? WeightDecomposition.LYCORIS_EPSILON : 0;
-        return WeightDecomposition.of(sum, magnitude, axis, kernel, epsilon);
+        if (strength.value() != 1 && strength.rule() == Strength.Rule.PEFT) {
+            Matrix direction = base.plus(delta.scaled(strength.value()));
+            return WeightDecomposition.of(direction, magnitude, axis, kernel, epsilon);
+        }
+        Matrix direction = base.plus(delta);
+        Matrix merged = WeightDecomposition.of(direction, magnitude, axis, kernel, epsilon);
+        if (strength.value() == 1) {
+            return merged;
+        }
+        // both rules go part of the way to the merged weight, the one from the direction, the other from the base
+        // weight
+        Matrix from = strength.rule() == Strength.Rule.LYCORIS ? direction : base;
+        return from.plus(merged.plus(from.scaled(-1)).scaled(strength.value()));
     }
 
     private static double[] added(double[] bias, Factors factors, Role role, double scale) {
@@ -86,7 +101,7 @@ public final class MergedLayer {
     }
 
     /** W0 + s (W0 A + B) with A = a1 a2 over the inputs and B = b1 b2 (LyCORIS 4.1.3). */
-    private static Matrix glora(Matrix base, int kernel, Factors factors) {
+    private static Matrix glora(Matrix base, int kernel, Factors factors, double strength) {
         Matrix inputs = factors.matrix(GLORA_A1).times(factors.matrix(GLORA_A2));
         Matrix mixed = Matrix.zeros(base.rows(), base.columns());
         for (int row = 0; row < base.rows(); row++) {
@@ -99,18 +114,18 @@ public final class MergedLayer {
             }
         }
         Matrix added = factors.matrix(GLORA_B1).times(factors.matrix(GLORA_B2));
-        return base.plus(mixed.plus(added).scaled(factors.module().scale()));
+        return base.plus(mixed.plus(added).scaled(strength * factors.module().scale()));
     }
 
     /** W0 (1 + w), with w along the inputs or the outputs (LyCORIS 4.1.3). */
-    private static Matrix ia3(Matrix base, int kernel, Factors factors) {
+    private static Matrix ia3(Matrix base, int kernel, Factors factors, double strength) {
         boolean onInput = factors.data()
                         .scalar(factors.module().tensors().get(IA3_ON_INPUT))
                         .orElseThrow(() -> new IllegalArgumentException("on_input is not there"))
                 != 0;
         double[] scales = factors.values(WEIGHT);
         for (int i = 0; i < scales.length; i++) {
-            scales[i] += 1;
+            scales[i] = 1 + strength * scales[i];
         }
         return WeightDecomposition.scaled(base, scales, onInput ? ModuleAxis.INPUT : ModuleAxis.OUTPUT, kernel);
     }

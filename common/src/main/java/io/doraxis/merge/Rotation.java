@@ -17,7 +17,8 @@ final class Rotation {
 
     private Rotation() {}
 
-    static Matrix of(Factors factors, Matrix base) {
+    /** @param strength of each rotation R: strength R + (1 - strength) I, LyCORIS' multiplier */
+    static Matrix of(Factors factors, Matrix base, double strength) {
         if (!factors.has(OFT_BLOCKS)) {
             throw new IllegalArgumentException("only LyCORIS' oft_blocks are rebuilt");
         }
@@ -26,7 +27,7 @@ final class Rotation {
                 : 0;
         int size = Math.toIntExact(
                 factors.shape(OFT_BLOCKS).dim(factors.shape(OFT_BLOCKS).rank() - 1));
-        List<Matrix> blocks = rotations(factors.values(OFT_BLOCKS), size, alpha * base.rows());
+        List<Matrix> blocks = rotations(factors.values(OFT_BLOCKS), size, alpha * base.rows(), strength);
         Matrix rotated = factors.module().algorithm() == Algorithm.OFT
                 ? diagonal(blocks, size, base)
                 : butterfly(blocks, size, base);
@@ -40,7 +41,7 @@ final class Rotation {
     }
 
     /** (I + Q) (I - Q)^-1 of each block, Q = X - X^T, all of them shrunk until their common norm is the constraint. */
-    private static List<Matrix> rotations(double[] blocks, int size, double constraint) {
+    private static List<Matrix> rotations(double[] blocks, int size, double constraint, double strength) {
         List<Matrix> skews = new ArrayList<>();
         double squares = 0;
         for (int at = 0; at < blocks.length; at += size * size) {

@@ -26,7 +26,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 class GoldenMergeTest {
     private static final double TOLERANCE = 1e-6;
 
-    /** Merged with another strength than 1; a file that holds too little. */
+    /** A file that holds too little. */
     private static final Set<String> OTHERS = Set.of(
             "multiplier_dora", "multiplier_plain", "peft_modules_to_save", "peft_bias_lora_only", "tlora_unsupported");
 
@@ -99,7 +99,8 @@ class GoldenMergeTest {
                 verdict,
                 golden.config(),
                 assumed,
-                allowUnmatched);
+                allowUnmatched,
+                new Strength(golden.truth().get("multiplier").number(), Strength.Rule.LYCORIS));
     }
 
     @Test

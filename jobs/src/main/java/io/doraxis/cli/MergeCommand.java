@@ -1,6 +1,7 @@
 package io.doraxis.cli;
 
 import io.doraxis.dora.ModuleAxis;
+import io.doraxis.merge.Strength;
 import io.doraxis.spark.MergeItem;
 import io.doraxis.spark.MergeJob;
 import io.doraxis.spark.MergeRecord;
@@ -22,7 +23,7 @@ import picocli.CommandLine.Spec;
 /** Adapters into base weights. */
 @Command(
         name = "merge",
-        description = "Merges adapters into base weights at strength 1: one, or all that a plan lists.",
+        description = "Merges adapters into base weights: one, or all that a plan lists.",
         exitCodeListHeading = "%nExit status:%n",
         exitCodeList = {
             "0:done",
@@ -42,6 +43,13 @@ final class MergeCommand implements Callable<Integer> {
         ModuleAxis axis() {
             return ModuleAxis.valueOf(name().toUpperCase(Locale.ROOT));
         }
+    }
+
+    /** What a strength means for DoRA. */
+    enum Rule {
+        lycoris,
+        linear,
+        peft
     }
 
     @Spec
@@ -69,6 +77,20 @@ final class MergeCommand implements Callable<Integer> {
             paramLabel = "URI",
             description = "Safetensors file to write; with --plan the folder of the merges table.")
     private String output;
+
+    @Option(
+            names = "--strength",
+            paramLabel = "NUMBER",
+            defaultValue = "1",
+            description = "How much of the adapter (default: ${DEFAULT-VALUE}); a plan may have a column of that name.")
+    private double strength;
+
+    @Option(
+            names = "--strength-rule",
+            paramLabel = "RULE",
+            description =
+                    "What another strength than 1 means for DoRA, of which programs differ: ${COMPLETION-CANDIDATES}.")
+    private Rule strengthRule;
 
     @Option(
             names = "--assume-axis",
@@ -99,10 +121,20 @@ final class MergeCommand implements Callable<Integer> {
         return plan == null ? one(axis) : planned(axis);
     }
 
+    private Strength strength() {
+        return new Strength(
+                strength,
+                strengthRule == null
+                        ? null
+                        : Strength.Rule.valueOf(strengthRule.name().toUpperCase(Locale.ROOT)));
+    }
+
     private int one(ModuleAxis axis) {
         Configuration configuration = SparkSessions.storeSettings();
         MergeResult result = MergeJob.one(
-                configuration, new MergeItem(adapter, base, output, axis, allowUnmatched), Doraxis.version());
+                configuration,
+                new MergeItem(adapter, base, output, axis, strength(), allowUnmatched),
+                Doraxis.version());
         switch (result.status()) {
             case DONE, UP_TO_DATE -> {
                 PrintWriter out = spec.commandLine().getOut();
@@ -134,7 +166,8 @@ final class MergeCommand implements Callable<Integer> {
         MergeRecord record;
         try (SparkSession spark = SparkSessions.open("merge", master, READS_IN_FLIGHT);
                 Progress progress = new Progress(System.err, Boolean.getBoolean("doraxis.terminal"))) {
-            record = new MergeJob(spark, plan, output, progress, Doraxis.version()).run(axis, allowUnmatched);
+            record = new MergeJob(spark, plan, output, progress, Doraxis.version())
+                    .run(axis, strength(), allowUnmatched);
         }
         PrintWriter out = spec.commandLine().getOut();
         out.printf(

@@ -108,7 +108,8 @@ final class MergeFile {
                 adapter.adapter().verdict(),
                 adapter.contents().config(),
                 item.assumedAxis(),
-                item.allowUnmatched());
+                item.allowUnmatched(),
+                item.strength());
         String inputDigest = inputDigest(adapter.checkpoint(), base.checkpoint());
         seconds.put("plan", since(started));
         if (inputDigest.equals(digestOfOutput())) {
@@ -134,6 +135,9 @@ final class MergeFile {
     private void checkRequest() throws MergeRefusedException {
         if (item.adapter().isBlank() || item.base().isBlank() || item.output().isBlank()) {
             throw new MergeRefusedException(Code.INCOMPLETE_ROW, "adapter, base and output are all needed");
+        }
+        if (!Double.isFinite(item.strength().value())) {
+            throw new MergeRefusedException(Code.INCOMPLETE_ROW, "the strength is no number");
         }
         if (!item.output().endsWith(EXTENSION)) {
             throw new MergeRefusedException(
@@ -306,7 +310,10 @@ final class MergeFile {
             checkpoint.weights().forEach(file -> input.append('\n').append(file));
             checkpoint.side().ifPresent(file -> input.append('\n').append(file));
         }
-        input.append('\n').append(item.assumedAxis()).append(item.allowUnmatched());
+        input.append('\n')
+                .append(item.assumedAxis())
+                .append(item.allowUnmatched())
+                .append(item.strength());
         try {
             byte[] digest =
                     MessageDigest.getInstance("SHA-256").digest(input.toString().getBytes(StandardCharsets.UTF_8));

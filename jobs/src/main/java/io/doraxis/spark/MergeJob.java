@@ -1,6 +1,7 @@
 package io.doraxis.spark;
 
 import io.doraxis.dora.ModuleAxis;
+import io.doraxis.merge.Strength;
 import io.doraxis.store.ObjectStore;
 import io.doraxis.store.RunFolder;
 import java.io.IOException;
@@ -23,6 +24,7 @@ import org.apache.spark.util.SerializableConfiguration;
 /** Merges as a plan lists them, each a row of the {@code merges} table. */
 public final class MergeJob {
     private static final String OUTPUT = "output";
+    private static final String STRENGTH = "strength";
     private static final List<String> COLUMNS = List.of("adapter", "base", OUTPUT);
     private static final int MERGES_PER_TASK = 16;
     private static final int MAX_TASKS = 10_000;
@@ -50,9 +52,10 @@ public final class MergeJob {
      * Merges everything that the plan lists.
      *
      * @param assumedAxis of magnitudes that an adapter leaves open; null to refuse those adapters
+     * @param strength where the plan has no column of that name
      * @throws IOException if the plan cannot be read or the output cannot be written: nothing was merged then
      */
-    public MergeRecord run(ModuleAxis assumedAxis, boolean allowUnmatched) throws IOException {
+    public MergeRecord run(ModuleAxis assumedAxis, Strength strength, boolean allowUnmatched) throws IOException {
         Instant started = Instant.now();
         JavaSparkContext context = JavaSparkContext.fromSparkContext(spark.sparkContext());
         Configuration configuration = context.hadoopConfiguration();
@@ -82,6 +85,7 @@ public final class MergeJob {
                         text(row, COLUMNS.get(1)),
                         text(row, COLUMNS.get(2)),
                         assumedAxis,
+                        strength(row, strength),
                         allowUnmatched));
         long count = items.count();
         progress.reading(count, "merges");
@@ -110,6 +114,21 @@ public final class MergeJob {
     private static String text(Row row, String column) {
         Object value = row.getAs(column);
         return value == null ? "" : value.toString();
+    }
+
+    /** A row's own strength; what is no number becomes NaN, which the merge refuses. */
+    private static Strength strength(Row row, Strength given) {
+        String own = Arrays.asList(row.schema().fieldNames()).contains(STRENGTH)
+                ? text(row, STRENGTH).trim()
+                : "";
+        if (own.isEmpty()) {
+            return given;
+        }
+        try {
+            return new Strength(Double.parseDouble(own), given.rule());
+        } catch (NumberFormatException e) {
+            return new Strength(Double.NaN, given.rule());
+        }
     }
 
     private int tasks(long count) {

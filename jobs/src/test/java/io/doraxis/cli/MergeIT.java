@@ -145,6 +145,29 @@ class MergeIT {
     }
 
     @Test
+    void halfAStrengthAddsHalfTheDelta() throws Exception {
+        merge("adapter.safetensors", "out.safetensors", "--strength", "0.5");
+        assertThat(values("out.safetensors", "b.lin.weight")).containsExactly(1.25f, 1.5f, 1.75f, 2.5f, 3, 3.5f);
+    }
+
+    @Test
+    void aStrengthOnDoraWantsARule() throws Exception {
+        write(
+                "dora.safetensors",
+                Stream.of(
+                                Stream.of(lora("lycoris_b_lin")),
+                                Stream.of(Tensor.ofFloats("lycoris_b_lin.dora_scale", Shape.of(2, 1), 1, 2)))
+                        .flatMap(tensors -> tensors)
+                        .toArray(Tensor[]::new));
+        isRefused(merge("dora.safetensors", "out.safetensors", "--strength", "0.5"), "STRENGTH_RULE");
+        Called called = merge("dora.safetensors", "out.safetensors", "--strength", "0", "--strength-rule", "linear");
+        assertThat(called.status()).as(called.err()).isZero();
+        assertThat(values("out.safetensors", "b.lin.weight")).containsExactly(1, 1, 1, 2, 2, 2);
+        merge("dora.safetensors", "out.safetensors", "--strength", "0", "--strength-rule", "lycoris");
+        assertThat(values("out.safetensors", "b.lin.weight")).containsExactly(1.5f, 2, 2.5f, 3, 4, 5);
+    }
+
+    @Test
     void unmatchedKeysMayBeAllowed() throws Exception {
         write(
                 "both.safetensors",

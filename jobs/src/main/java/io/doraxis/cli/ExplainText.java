@@ -135,7 +135,7 @@ final class ExplainText {
         line("What to do");
         if (adapter.verdict().axis() == CheckpointAxis.AMBIGUOUS) {
             line("  Let the base model's values decide; ATLAS is what 'doraxis atlas' made of base models:");
-            line("    doraxis audit --input '%s' --atlas ATLAS --values ambiguous --output OUT", uri);
+            line("    doraxis audit --input %s --atlas ATLAS --values ambiguous --output OUT", quoted(uri));
             return;
         }
         String right = programs(adapter, Outcome.EXACT);
@@ -143,7 +143,14 @@ final class ExplainText {
         String wrong = programs(adapter, Outcome.SILENTLY_WRONG);
         if (!wrong.isEmpty()) {
             line("  Do not load it with %s: they say nothing and compute something else.", wrong);
+            line("  Or merge it into the base model, which every program loads:");
+            line("    doraxis merge --adapter %s --base BASE.safetensors --output OUT.safetensors", quoted(uri));
         }
+    }
+
+    /** As one word of a shell. */
+    private static String quoted(String word) {
+        return "'" + word.replace("'", "'\\''") + "'";
     }
 
     private static String programs(AdapterContents adapter, Outcome outcome) {

@@ -115,7 +115,7 @@ final class MergeFile {
         if (inputDigest.equals(digestOfOutput())) {
             return result(MergeResult.Status.UP_TO_DATE, plan, base, inputDigest, null);
         }
-        check(plan, base.contents().index());
+        check(plan, base);
         long merging = System.nanoTime();
         OutputFile output = OutputFile.create(store, item.output());
         try {
@@ -186,8 +186,30 @@ final class MergeFile {
         return audit;
     }
 
-    /** Every tensor that changes must be of a type that can be written, and fit into memory. */
-    private static void check(MergePlan plan, TensorIndex base) throws MergeRefusedException {
+    /** A base's tensors in the order of their data. */
+    private static List<TensorInfo> inOrder(TensorIndex base) {
+        List<TensorInfo> tensors = new ArrayList<>(base.tensors());
+        tensors.sort(Comparator.comparingLong(TensorInfo::begin).thenComparingLong(TensorInfo::end));
+        return tensors;
+    }
+
+    /**
+     * The base's tensors must follow each other, as they do unless a name comes twice; those that change must be of a
+     * type that can be written, and fit into memory.
+     */
+    private static void check(MergePlan plan, CheckpointAudit audit) throws MergeRefusedException {
+        TensorIndex base = audit.contents().index();
+        long at = base.dataStart();
+        for (TensorInfo tensor : inOrder(base)) {
+            if (tensor.begin() != at) {
+                throw new MergeRefusedException(
+                        Code.UNSUPPORTED_BASE, "bytes " + at + " to " + tensor.begin() + " belong to no tensor");
+            }
+            at = tensor.end();
+        }
+        if (at != audit.checkpoint().weights().get(0).size()) {
+            throw new MergeRefusedException(Code.UNSUPPORTED_BASE, "bytes from " + at + " on belong to no tensor");
+        }
         for (TensorInfo tensor : base.tensors()) {
             boolean computed =
                     plan.weights().containsKey(tensor.name()) || plan.biases().containsKey(tensor.name());
@@ -203,8 +225,7 @@ final class MergeFile {
             OutputFile output, MergePlan plan, CheckpointAudit base, StoredObject adapter, String inputDigest)
             throws IOException {
         TensorIndex index = base.contents().index();
-        List<TensorInfo> tensors = new ArrayList<>(index.tensors());
-        tensors.sort(Comparator.comparingLong(TensorInfo::begin));
+        List<TensorInfo> tensors = inOrder(index);
         Map<String, String> metadata = new TreeMap<>(index.metadata());
         metadata.put(DIGEST, inputDigest);
         output.write(SafetensorsWriter.header(tensors, metadata));

@@ -46,6 +46,8 @@ class ExplainTest {
                 .contains("adapter, KOHYA names, 4 layers LORA of rank 4, 16 tensors")
                 .contains("INPUT, CORROBORATED: 4 of 4 layers have a magnitude")
                 .contains("3 x RECTANGULAR_LAYER")
+                .contains("Load it with lycoris@3.1")
+                .contains("doraxis merge --adapter 'file:" + DemoHub.example(hub) + "' --base BASE.safetensors")
                 .contains("peft@0.21");
     }
 

@@ -13,6 +13,9 @@ import io.doraxis.tensorfile.TensorIndex;
 import io.doraxis.tensorfile.TensorInfo;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -133,6 +136,18 @@ class MergeIT {
         Files.write(folder.resolve("broken.safetensors"), new byte[] {9, 0, 0, 0, 0, 0, 0, 0, '{'});
         isRefused(merge("broken.safetensors", "out.safetensors"), "NOT_AN_ADAPTER");
         isRefused(merge("adapter.safetensors", "out.bin"), "UNSUPPORTED_OUTPUT");
+    }
+
+    @Test
+    void aBaseWhoseNameComesTwiceIsRefused() throws Exception {
+        byte[] header = ("{\"b.lin.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]},"
+                        + "\"b.lin.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[24,48]}}")
+                .getBytes(StandardCharsets.UTF_8);
+        ByteBuffer file = ByteBuffer.allocate(8 + header.length + 48).order(ByteOrder.LITTLE_ENDIAN);
+        Files.write(
+                folder.resolve("base.safetensors"),
+                file.putLong(header.length).put(header).array());
+        isRefused(merge("adapter.safetensors", "out.safetensors"), "UNSUPPORTED_BASE");
     }
 
     @Test

@@ -1,0 +1,173 @@
+"""Merges by the launcher against the libraries' own forward: random adapters that LyCORIS and PEFT make here.
+
+    merges.py                    makes adapters (seeded), merges them with one plan, compares the weights; exit 1 if one differs
+
+Needs the packages of requirements.txt.
+"""
+
+import argparse
+import csv
+import logging
+import subprocess
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+
+import torch
+from golden import Part, layer
+from probe import weights
+from safetensors.torch import load_file, save_file
+from table import LAUNCHER
+
+TOLERANCE = 1e-5
+LAYERS = [
+    {"path": "blocks.0.lin", "type": "Linear", "in_features": 24, "out_features": 32, "bias": True},
+    {"path": "blocks.0.square", "type": "Linear", "in_features": 32, "out_features": 32, "bias": False},
+    {"path": "blocks.1.conv", "type": "Conv2d", "in_channels": 12, "out_channels": 16, "kernel_size": [3, 3]},
+    {"path": "blocks.1.point", "type": "Conv2d", "in_channels": 24, "out_channels": 16, "kernel_size": [1, 1]},
+]
+for spec in LAYERS:
+    if spec["type"] == "Conv2d":
+        spec |= {"stride": 1, "padding": [spec["kernel_size"][0] // 2] * 2, "groups": 1, "bias": True}
+
+LYCORIS = [
+    {"algo": "lora"},
+    {"algo": "lora", "use_tucker": True},
+    {"algo": "lora", "dora_wd": True},
+    {"algo": "lora", "dora_wd": True, "wd_on_output": False},
+    {"algo": "lora", "dora_wd": True, "wd_on_output": False, "use_tucker": True},
+    {"algo": "loha"},
+    {"algo": "loha", "use_tucker": True},
+    {"algo": "loha", "dora_wd": True},
+    {"algo": "loha", "dora_wd": True, "wd_on_output": False},
+    {"algo": "lokr"},
+    {"algo": "lokr", "factor": 4},
+    {"algo": "lokr", "factor": 4, "decompose_both": True},
+    {"algo": "lokr", "use_tucker": True, "factor": 4},
+    {"algo": "lokr", "full_matrix": True},
+    {"algo": "lokr", "dora_wd": True},
+    {"algo": "lokr", "dora_wd": True, "wd_on_output": False},
+    {"algo": "full"},
+    {"algo": "glora"},
+    {"algo": "ia3"},
+    {"algo": "diag-oft"},
+    {"algo": "diag-oft", "constraint": 0.01, "rescaled": True},
+    {"algo": "boft"},
+]
+PEFT = [
+    {},
+    {"use_dora": True},
+    {"use_rslora": True},
+    {"use_rslora": True, "use_dora": True},
+    {"lora_bias": True},
+    {"rank_pattern": {"blocks.0.lin": 7}, "alpha_pattern": {"blocks.0.square": 3}},
+    {"bias": "lora_only"},
+    {"target_modules": ["lin", "conv"], "modules_to_save": ["point"]},
+]
+
+
+def model(seed):
+    torch.manual_seed(seed)
+    root = Part()
+    for spec in LAYERS:
+        *blocks, last = spec["path"].split(".")
+        parent = root
+        for block in blocks:
+            if block not in parent._modules:
+                parent.add_module(block, Part())
+            parent = parent._modules[block]
+        parent.add_module(last, layer(spec))
+    return root.eval().requires_grad_(False)
+
+
+def disturb(parameters):
+    """Trained values: none is at its start."""
+    for name, parameter in parameters:
+        if parameter.dtype.is_floating_point:
+            if "dora_scale" in name or "magnitude" in name:
+                parameter.data *= 1 + 0.1 * torch.randn_like(parameter)
+            else:
+                parameter.data += 0.1 * torch.randn_like(parameter)
+
+
+def lycoris(base, options, folder):
+    """(adapter file, model with the adapter at work)"""
+    from lycoris import LycorisNetwork, create_lycoris
+
+    LycorisNetwork.apply_preset({"target_module": ["Linear", "Conv2d"]})
+    rank = 8 if options["algo"] == "diag-oft" else 4
+    network = create_lycoris(base, 1.0, linear_dim=rank, linear_alpha=2.0, conv_dim=rank, conv_alpha=2.0, **options)
+    network.apply_to()
+    disturb(network.named_parameters())
+    file = folder / "adapter.safetensors"
+    save_file({key: value.contiguous() for key, value in network.state_dict().items()}, file)
+    network.eval()
+    base.network = network  # forward goes through it
+    return file, base
+
+
+def peft(base, options, folder):
+    """(adapter folder, model with the adapter at work)"""
+    from peft import LoraConfig, get_peft_model
+
+    targets = {"target_modules": ["lin", "square", "conv", "point"]}
+    wrapped = get_peft_model(base, LoraConfig(**(targets | {"r": 4, "lora_alpha": 6} | options)))
+    disturb((name, value) for name, value in wrapped.named_parameters() if value.requires_grad)
+    wrapped.save_pretrained(folder / "adapter")
+    wrapped.eval()
+    return folder / "adapter", wrapped.get_base_model()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seed", type=int, default=5)
+    arguments = parser.parse_args()
+    logging.disable(logging.WARNING)
+    warnings.simplefilter("ignore")
+    wrong = 0
+    with tempfile.TemporaryDirectory() as scratch:
+        scratch = Path(scratch)
+        expected, rows = {}, []
+        for make, variants in ((lycoris, LYCORIS), (peft, PEFT)):
+            for number, options in enumerate(variants):
+                folder = scratch / f"{make.__name__}-{number}"
+                folder.mkdir()
+                base = model(arguments.seed + number)
+                before = {key: value.clone() for key, value in base.state_dict().items()}
+                save_file(before, folder / "base.safetensors")
+                adapter, at_work = make(base, options, folder)
+                output = folder / "merged.safetensors"
+                rows.append((adapter, folder / "base.safetensors", output))
+                seen = {}
+                for spec in LAYERS:
+                    key = f"{spec['path']}.weight"
+                    seen[key], bias = weights(at_work.get_submodule(spec["path"]), spec, before[key])
+                    if spec["bias"]:
+                        seen[f"{spec['path']}.bias"] = bias
+                expected[output] = f"{make.__name__} {options}", seen
+        plan = scratch / "plan.csv"
+        with plan.open("w", newline="") as file:
+            csv.writer(file).writerows([("adapter", "base", "output"), *rows])
+        call = [LAUNCHER, "merge", "--plan", plan, "--output", scratch / "out", "--assume-axis", "output"]
+        done = subprocess.run(call, capture_output=True, text=True)
+        print(done.stdout.splitlines()[0] if done.stdout else done.stderr)
+        for output, (name, seen) in expected.items():
+            if not output.exists():
+                wrong += 1
+                print(f"{name}: not merged")
+                continue
+            made = load_file(output)
+            worst = max(
+                float((made[key].double() - value.double()).abs().max() / value.double().abs().max())
+                for key, value in seen.items()
+            )
+            if not worst <= TOLERANCE:
+                wrong += 1
+                print(f"{name}: {worst:.2e} off")
+    print(f"{len(expected) - wrong} of {len(expected)} merges equal the library's forward")
+    sys.exit(1 if wrong else 0)
+
+
+if __name__ == "__main__":
+    main()

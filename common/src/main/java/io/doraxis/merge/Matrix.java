@@ -34,13 +34,23 @@ public record Matrix(int rows, int columns, double[] values) {
         Matrix product = zeros(rows, other.columns);
         for (int row = 0; row < rows; row++) {
             for (int inner = 0; inner < columns; inner++) {
-                double factor = at(row, inner);
-                for (int column = 0; column < other.columns; column++) {
-                    product.add(row, column, factor * other.at(inner, column));
-                }
+                addScaled(
+                        product.values,
+                        row * other.columns,
+                        at(row, inner),
+                        other.values,
+                        inner * other.columns,
+                        other.columns);
             }
         }
         return product;
+    }
+
+    /** Adds a part of one array, scaled, to a part of another: a loop that the JIT makes vector instructions of. */
+    private static void addScaled(double[] sum, int at, double factor, double[] values, int from, int count) {
+        for (int i = 0; i < count; i++) {
+            sum[at + i] += factor * values[from + i];
+        }
     }
 
     /** The product of elements (Hadamard). */

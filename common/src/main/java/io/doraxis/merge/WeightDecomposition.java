@@ -17,11 +17,12 @@ public final class WeightDecomposition {
      * @param kernel kernel positions per input
      */
     public static double[] norms(Matrix weight, ModuleAxis axis, int kernel) {
-        double[] squares = new double[axis == ModuleAxis.OUTPUT ? weight.rows() : weight.columns() / kernel];
-        for (int row = 0; row < weight.rows(); row++) {
-            for (int column = 0; column < weight.columns(); column++) {
-                double value = weight.at(row, column);
-                squares[axis == ModuleAxis.OUTPUT ? row : column / kernel] += value * value;
+        boolean byRow = axis == ModuleAxis.OUTPUT;
+        double[] values = weight.values();
+        double[] squares = new double[byRow ? weight.rows() : weight.columns() / kernel];
+        for (int row = 0, at = 0; row < weight.rows(); row++) {
+            for (int column = 0; column < weight.columns(); column++, at++) {
+                squares[byRow ? row : column / kernel] += values[at] * values[at];
             }
         }
         for (int i = 0; i < squares.length; i++) {
@@ -36,13 +37,11 @@ public final class WeightDecomposition {
      * @param factors one per row on the OUTPUT axis, one per input on the INPUT axis
      */
     public static Matrix scaled(Matrix weight, double[] factors, ModuleAxis axis, int kernel) {
+        boolean byRow = axis == ModuleAxis.OUTPUT;
         Matrix scaled = Matrix.zeros(weight.rows(), weight.columns());
-        for (int row = 0; row < weight.rows(); row++) {
-            for (int column = 0; column < weight.columns(); column++) {
-                scaled.add(
-                        row,
-                        column,
-                        weight.at(row, column) * factors[axis == ModuleAxis.OUTPUT ? row : column / kernel]);
+        for (int row = 0, at = 0; row < weight.rows(); row++) {
+            for (int column = 0; column < weight.columns(); column++, at++) {
+                scaled.values()[at] = weight.values()[at] * factors[byRow ? row : column / kernel];
             }
         }
         return scaled;

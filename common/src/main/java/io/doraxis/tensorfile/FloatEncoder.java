@@ -41,8 +41,13 @@ public final class FloatEncoder {
         if (!Double.isFinite(value)) {
             return value;
         }
-        double step = Math.scalb(1.0, Math.max(Math.getExponent(value), smallestExponent) - fractionBits);
+        double step = powerOfTwo(Math.max(Math.getExponent(value), smallestExponent) - fractionBits);
         return Math.rint(value / step) * step;
+    }
+
+    /** Of an exponent that a normal double has. */
+    private static double powerOfTwo(int exponent) {
+        return Double.longBitsToDouble((long) (exponent + Double.MAX_EXPONENT) << 52);
     }
 
     private static double put(ByteBuffer data, double value) {
@@ -74,7 +79,7 @@ public final class FloatEncoder {
             bits = (int) (magnitude * 0x1p24);
         } else {
             int exponent = Math.getExponent(magnitude);
-            bits = exponent + 15 << 10 | (int) (Math.scalb(magnitude, 10 - exponent)) & 0x3ff;
+            bits = exponent + 15 << 10 | (int) (magnitude * powerOfTwo(10 - exponent)) & 0x3ff;
         }
         data.putShort((short) (sign | bits));
         return magnitude >= 0x1p16 ? Double.POSITIVE_INFINITY : rounded;

@@ -32,6 +32,11 @@ public record MergePlan(
      */
     public record Step(AdapterModule module, ModuleAxis axis, int firstRow, int rows, boolean transposed) {}
 
+    /** Whether a tensor of the base changes. */
+    public boolean touches(String name) {
+        return weights.containsKey(name) || biases.containsKey(name) || replaced.containsKey(name);
+    }
+
     /** How many tensors of the base change. */
     public int touched() {
         return weights.size() + biases.size() + replaced.size();

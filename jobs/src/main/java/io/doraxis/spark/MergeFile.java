@@ -211,9 +211,8 @@ final class MergeFile {
             throw new MergeRefusedException(Code.UNSUPPORTED_BASE, "bytes from " + at + " on belong to no tensor");
         }
         for (TensorInfo tensor : base.tensors()) {
-            boolean computed =
-                    plan.weights().containsKey(tensor.name()) || plan.biases().containsKey(tensor.name());
-            if (computed && !FloatEncoder.encodes(tensor.dtype())) {
+            boolean changes = plan.touches(tensor.name());
+            if (changes && !FloatEncoder.encodes(tensor.dtype())) {
                 throw new MergeRefusedException(
                         Code.UNSUPPORTED_BASE,
                         tensor.name() + " is of type " + tensor.dtype() + ", which is not written");
@@ -234,10 +233,7 @@ final class MergeFile {
             DataInputStream data = new DataInputStream(in);
             for (TensorInfo tensor : tensors) {
                 bytesRead += tensor.bytes();
-                TensorInfo replacement = plan.replaced().get(tensor.name());
-                if (plan.weights().containsKey(tensor.name())
-                        || plan.biases().containsKey(tensor.name())
-                        || replacement != null) {
+                if (plan.touches(tensor.name())) {
                     byte[] bytes = new byte[Math.toIntExact(tensor.bytes())];
                     data.readFully(bytes);
                     output.write(merged(plan, tensor, bytes, adapter));

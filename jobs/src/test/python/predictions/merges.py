@@ -54,6 +54,10 @@ LYCORIS = [
     {"algo": "diag-oft"},
     {"algo": "diag-oft", "constraint": 0.01, "rescaled": True},
     {"algo": "boft"},
+    {"algo": "lora", "dora_wd": True, "multiplier": 0.5},
+    {"algo": "diag-oft", "rescaled": True, "multiplier": 0.5},
+    {"algo": "boft", "multiplier": 0.5},
+    {"algo": "ia3", "multiplier": 0.5},
 ]
 PEFT = [
     {},
@@ -97,7 +101,8 @@ def lycoris(base, options, folder):
 
     LycorisNetwork.apply_preset({"target_module": ["Linear", "Conv2d"]})
     rank = 8 if options["algo"] == "diag-oft" else 4
-    network = create_lycoris(base, 1.0, linear_dim=rank, linear_alpha=2.0, conv_dim=rank, conv_alpha=2.0, **options)
+    sizes = {"linear_dim": rank, "linear_alpha": 2.0, "conv_dim": rank, "conv_alpha": 2.0}
+    network = create_lycoris(base, **({"multiplier": 1.0} | sizes | options))
     network.apply_to()
     disturb(network.named_parameters())
     file = folder / "adapter.safetensors"
@@ -138,7 +143,7 @@ def main():
                 save_file(before, folder / "base.safetensors")
                 adapter, at_work = make(base, options, folder)
                 output = folder / "merged.safetensors"
-                rows.append((adapter, folder / "base.safetensors", output))
+                rows.append((adapter, folder / "base.safetensors", output, options.get("multiplier", "")))
                 seen = {}
                 for spec in LAYERS:
                     key = f"{spec['path']}.weight"
@@ -148,8 +153,9 @@ def main():
                 expected[output] = f"{make.__name__} {options}", seen
         plan = scratch / "plan.csv"
         with plan.open("w", newline="") as file:
-            csv.writer(file).writerows([("adapter", "base", "output"), *rows])
-        call = [LAUNCHER, "merge", "--plan", plan, "--output", scratch / "out", "--assume-axis", "output"]
+            csv.writer(file).writerows([("adapter", "base", "output", "strength"), *rows])
+        call = [LAUNCHER, "merge", "--plan", plan, "--output", scratch / "out"]
+        call += ["--assume-axis", "output", "--strength-rule", "lycoris"]
         done = subprocess.run(call, capture_output=True, text=True)
         print(done.stdout.splitlines()[0] if done.stdout else done.stderr)
         for output, (name, seen) in expected.items():

@@ -83,8 +83,7 @@ public final class MergedLayer {
         if (strength.value() == 1) {
             return merged;
         }
-        // both rules go part of the way to the merged weight, the one from the direction, the other from the base
-        // weight
+        // both rules go part of the way to the merged weight: from the direction, or from the base weight
         Matrix from = strength.rule() == Strength.Rule.LYCORIS ? direction : base;
         return from.plus(merged.plus(from.scaled(-1)).scaled(strength.value()));
     }

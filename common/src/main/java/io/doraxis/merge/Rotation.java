@@ -62,6 +62,7 @@ final class Rotation {
                 .map(skew -> skew.scaled(shrink))
                 .map(skew ->
                         identity.plus(skew).times(identity.plus(skew.scaled(-1)).inverse()))
+                .map(rotation -> rotation.scaled(strength).plus(identity.scaled(1 - strength)))
                 .toList();
     }
 

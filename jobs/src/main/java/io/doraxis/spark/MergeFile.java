@@ -217,6 +217,16 @@ final class MergeFile {
                         Code.UNSUPPORTED_BASE,
                         tensor.name() + " is of type " + tensor.dtype() + ", which is not written");
             }
+            long needed = tensor.shape().elements() * BYTES_PER_ELEMENT;
+            if (changes && needed > Runtime.getRuntime().maxMemory()) {
+                throw new MergeRefusedException(
+                        Code.TOO_LARGE,
+                        "%s takes %,d MiB of memory, Java has %,d: give it more"
+                                .formatted(
+                                        tensor.name(),
+                                        needed >> 20,
+                                        Runtime.getRuntime().maxMemory() >> 20));
+            }
         }
     }
 

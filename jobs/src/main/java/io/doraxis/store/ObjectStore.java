@@ -68,17 +68,17 @@ public final class ObjectStore {
         return object(status(uri));
     }
 
-    /**
-     * What lies at a place that a user named.
-     *
-     * @throws FileNotFoundException if nothing does
-     */
     /** A URI as listings print it. */
     public String qualified(String uri) throws IOException {
         Path path = new Path(uri);
         return fileSystem(path).makeQualified(path).toString();
     }
 
+    /**
+     * What lies at a place that a user named.
+     *
+     * @throws FileNotFoundException if nothing does
+     */
     public FileStatus status(String uri) throws IOException {
         Path path;
         try {

@@ -13,6 +13,7 @@ import io.doraxis.tensorfile.TensorIndex;
 import io.doraxis.tensorfile.TensorInfo;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -148,6 +149,27 @@ class MergeIT {
                 folder.resolve("base.safetensors"),
                 file.putLong(header.length).put(header).array());
         isRefused(merge("adapter.safetensors", "out.safetensors"), "UNSUPPORTED_BASE");
+    }
+
+    @Test
+    void aWeightThatDoesNotFitIntoMemoryIsRefused() throws Exception {
+        write(
+                "ia3.safetensors",
+                Tensor.ofFloats("lycoris_b_lin.on_input", Shape.of(), 1),
+                Tensor.ofFloats("lycoris_b_lin.weight", Shape.of(3), 1, 2, 3));
+        long rows = Runtime.getRuntime().maxMemory() / (3 * 48) + 1;
+        byte[] header = "{\"b.lin.weight\":{\"dtype\":\"F32\",\"shape\":[%d,3],\"data_offsets\":[0,%d]}}"
+                .formatted(rows, 12 * rows)
+                .getBytes(StandardCharsets.UTF_8);
+        try (RandomAccessFile file = new RandomAccessFile(at("base.safetensors"), "rw")) {
+            file.setLength(8 + header.length + 12 * rows); // a hole: nothing of it is read
+            file.write(ByteBuffer.allocate(8 + header.length)
+                    .order(ByteOrder.LITTLE_ENDIAN)
+                    .putLong(header.length)
+                    .put(header)
+                    .array());
+        }
+        isRefused(merge("ia3.safetensors", "out.safetensors"), "TOO_LARGE");
     }
 
     @Test

@@ -40,6 +40,19 @@ def layer(spec):
     raise ValueError(f"no such layer: {kind}")
 
 
+def tree(specs, root):
+    """A base model of these layers: root, with blocks and layers added at their paths."""
+    for spec in specs:
+        *blocks, last = spec["path"].split(".")
+        parent = root
+        for block in blocks:
+            if block not in parent._modules:
+                parent.add_module(block, Part())
+            parent = parent._modules[block]
+        parent.add_module(last, layer(spec))
+    return root
+
+
 @dataclass(frozen=True)
 class Case:
     """One golden adapter, as it is or with its modules called as sd-scripts calls them.
@@ -96,21 +109,9 @@ class Case:
 
         root: the module that its blocks are added to
         """
-        root = Part() if root is None else root
-        for spec in self.facts["base_modules"]:
-            *blocks, last = spec["path"].split(".")
-            parent = root
-            for block in blocks:
-                if block not in parent._modules:
-                    parent.add_module(block, Part())
-                parent = parent._modules[block]
-            parent.add_module(last, layer(spec))
+        root = tree(self.facts["base_modules"], Part() if root is None else root)
         root.load_state_dict({key: weight.float() for key, weight in self.base().items()})
         return root.eval().requires_grad_(False)
-
-    def layer_types(self):
-        """Layer type by path."""
-        return {spec["path"]: spec["type"] for spec in self.facts["base_modules"]}
 
     @cached_property
     def worth(self):

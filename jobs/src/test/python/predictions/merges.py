@@ -15,7 +15,7 @@ import warnings
 from pathlib import Path
 
 import torch
-from golden import Part, layer
+from golden import Part, tree
 from probe import weights
 from safetensors.torch import load_file, save_file
 from table import LAUNCHER
@@ -73,16 +73,7 @@ PEFT = [
 
 def model(seed):
     torch.manual_seed(seed)
-    root = Part()
-    for spec in LAYERS:
-        *blocks, last = spec["path"].split(".")
-        parent = root
-        for block in blocks:
-            if block not in parent._modules:
-                parent.add_module(block, Part())
-            parent = parent._modules[block]
-        parent.add_module(last, layer(spec))
-    return root.eval().requires_grad_(False)
+    return tree(LAYERS, Part()).eval().requires_grad_(False)
 
 
 def disturb(parameters):

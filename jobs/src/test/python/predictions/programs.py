@@ -12,8 +12,6 @@ from golden import Part
 from safetensors.torch import save_file
 from torch import nn
 
-FOLDER = "adapter"
-
 
 def lycoris(case):
     """kohya's loader for lora_ names, the wrapper's for the others; what forward computes, not merge_to."""
@@ -50,7 +48,6 @@ def peft(case):
 
 def diffusers(case):
     """load_lora_weights of Stable Diffusion's pipelines, of SD3's for `transformer.`; PEFT's own files as its guide says."""
-    from diffusers.loaders.lora_base import LoraBaseMixin  # noqa: F401  registers the parts below
     from diffusers.loaders.lora_pipeline import SD3LoraLoaderMixin, StableDiffusionLoraLoaderMixin
     from diffusers.loaders.peft import PeftAdapterMixin
     from diffusers.models.modeling_utils import ModelMixin
@@ -82,7 +79,7 @@ def diffusers(case):
 def saved(case, name):
     """A folder with the case's adapter as its one file."""
     with tempfile.TemporaryDirectory() as parent:
-        folder = Path(parent, FOLDER)
+        folder = Path(parent, "adapter")
         folder.mkdir()
         save_file(case.adapter(), folder / name, case.metadata())
         yield folder
@@ -118,7 +115,7 @@ def invokeai(case):
                 target, [(patch, 1.0)], prefix, torch.float32, force_direct_patching=True
             )
         )
-    model.patching = patching.pop_all  # undone when the model goes
+    model.patching = patching  # if that were dropped, the patches would be taken back
     return model, []
 
 

@@ -3,6 +3,7 @@ package io.doraxis.adapter;
 import io.doraxis.tensorfile.Shape;
 import io.doraxis.tensorfile.TensorInfo;
 import java.util.Arrays;
+import java.util.List;
 
 /** The tensors of one module by their role. */
 public final class ModuleTensors {
@@ -69,6 +70,11 @@ public final class ModuleTensors {
 
     public int count() {
         return Long.bitCount(roles);
+    }
+
+    /** Its tensors, in the order of their roles. */
+    public List<TensorInfo> all() {
+        return List.of(Arrays.copyOf(tensors, count()));
     }
 
     /** Whether the factors are called lora_A and lora_B. */

@@ -53,12 +53,9 @@ final class SideFiles {
             }
             return SideClaims.parse(side.head(), side.length());
         } catch (IOException e) {
-            String why = e instanceof JsonProcessingException json ? json.getOriginalMessage() : e.getMessage();
             log.findings()
                     .add(new Finding(
-                            Finding.Code.SIDE_FILE_UNREAD,
-                            side.object().fileName() + ": "
-                                    + why.lines().findFirst().orElse("")));
+                            Finding.Code.SIDE_FILE_UNREAD, side.object().fileName() + ": " + said(e)));
             return Map.of();
         }
     }
@@ -201,15 +198,15 @@ final class SideFiles {
     }
 
     private void invalid(FetchedFile side, IOException e, String expected) {
-        long at = 0;
-        String found = e.getMessage();
-        if (e instanceof JsonProcessingException json) {
-            at = json.getLocation() == null ? 0 : Math.max(0, json.getLocation().getByteOffset());
-            found = json.getOriginalMessage();
-        }
-        log.failed(
-                side.object(),
-                new MalformedTensorFileException(
-                        Reason.INVALID_SIDE_FILE, at, found.lines().findFirst().orElse(""), expected));
+        long at = e instanceof JsonProcessingException json && json.getLocation() != null
+                ? Math.max(0, json.getLocation().getByteOffset())
+                : 0;
+        log.failed(side.object(), new MalformedTensorFileException(Reason.INVALID_SIDE_FILE, at, said(e), expected));
+    }
+
+    /** What a parser says, without the place. */
+    private static String said(IOException e) {
+        String said = e instanceof JsonProcessingException json ? json.getOriginalMessage() : e.getMessage();
+        return said.lines().findFirst().orElse("");
     }
 }

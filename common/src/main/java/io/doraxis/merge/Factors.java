@@ -37,12 +37,7 @@ record Factors(AdapterModule module, TensorData data) {
     static double[] values(TensorInfo tensor, TensorData data) {
         ByteBuffer bytes = data.bytes(tensor)
                 .orElseThrow(() -> new IllegalArgumentException("the values of " + tensor.name() + " are not there"));
-        float[] floats = new float[Math.toIntExact(tensor.shape().elements())];
-        FloatDecoder.decode(tensor.dtype(), bytes, floats, floats.length);
-        double[] values = new double[floats.length];
-        for (int i = 0; i < floats.length; i++) {
-            values[i] = floats[i];
-        }
-        return values;
+        return FloatDecoder.doubles(
+                tensor.dtype(), bytes, Math.toIntExact(tensor.shape().elements()));
     }
 }

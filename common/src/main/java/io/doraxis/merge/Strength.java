@@ -9,8 +9,6 @@ import java.io.Serializable;
  * @param rule what other values mean for a weight decomposition; null where it was not said
  */
 public record Strength(double value, Rule rule) implements Serializable {
-    public static final Strength FULL = new Strength(1, null);
-
     /** Programs differ: with direction V = W0 + delta, magnitude m and norm n. */
     public enum Rule {
         /** V (value (m / n - 1) + 1), LyCORIS' multiplier: 0 leaves V. */

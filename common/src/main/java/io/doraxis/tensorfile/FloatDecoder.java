@@ -44,6 +44,26 @@ public final class FloatDecoder {
     }
 
     /**
+     * The elements from a buffer's position on, all of them exact.
+     *
+     * @param data little-endian
+     * @throws IllegalArgumentException for a type that {@link #decodes} denies
+     */
+    public static double[] doubles(Dtype dtype, ByteBuffer data, int count) {
+        double[] doubles = new double[count];
+        if (dtype == Dtype.F64) {
+            data.asDoubleBuffer().get(doubles);
+            return doubles;
+        }
+        float[] floats = new float[count];
+        decode(dtype, data, floats, count);
+        for (int i = 0; i < count; i++) {
+            doubles[i] = floats[i];
+        }
+        return doubles;
+    }
+
+    /**
      * Decodes elements from a buffer's position on.
      *
      * @param data little-endian

@@ -14,7 +14,7 @@ import io.doraxis.merge.WeightDecomposition;
 import io.doraxis.tensorfile.Dtype;
 import io.doraxis.tensorfile.FloatDecoder;
 import io.doraxis.tensorfile.Shape;
-import java.nio.ByteBuffer;
+import io.doraxis.tensorfile.TensorInfo;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -77,11 +77,7 @@ class PortedConsumersTest {
     /** A tensor in float64 with the broadcasting of torch. */
     private record Weight(Shape shape, double[] values) {
         static Weight of(Values values) {
-            double[] doubles = new double[values.floats().length];
-            for (int i = 0; i < doubles.length; i++) {
-                doubles[i] = values.floats()[i];
-            }
-            return new Weight(values.shape(), doubles);
+            return new Weight(values.shape(), values.numbers());
         }
 
         Matrix matrix() {
@@ -158,7 +154,7 @@ class PortedConsumersTest {
                 skipped++;
                 after = before;
             }
-            worst = Math.max(worst, error(after.values, expected.get(key).floats()));
+            worst = Math.max(worst, expected.get(key).error(after.values));
         }
         if (skipped == adapter.modules().size()) {
             return new Effect(Outcome.REJECTS, worst);
@@ -168,20 +164,11 @@ class PortedConsumersTest {
     }
 
     private static Weight magnitude(GoldenCase golden, AdapterModule module) {
-        ByteBuffer bytes = golden.data().bytes(module.magnitude().tensor()).orElseThrow();
-        float[] floats = new float[(int) module.magnitude().shape().elements()];
-        FloatDecoder.decode(module.magnitude().tensor().dtype(), bytes, floats, floats.length);
-        return Weight.of(new Values(module.magnitude().tensor(), floats));
-    }
-
-    private static double error(double[] actual, float[] expected) {
-        double difference = 0;
-        double largest = 0;
-        for (int i = 0; i < actual.length; i++) {
-            difference = Math.max(difference, Math.abs(actual[i] - expected[i]));
-            largest = Math.max(largest, Math.abs(expected[i]));
-        }
-        return difference / largest;
+        TensorInfo tensor = module.magnitude().tensor();
+        int count = (int) tensor.shape().elements();
+        return new Weight(
+                tensor.shape(),
+                FloatDecoder.doubles(tensor.dtype(), golden.data().bytes(tensor).orElseThrow(), count));
     }
 
     private record Claim(String program, String golden) {

@@ -51,7 +51,7 @@ class GoldenMergeTest {
         Map<String, Values> expected = golden.tensors(file);
         Map<String, double[]> merged = merged(golden, assumed);
         assertThat(merged.keySet()).containsAll(expected.keySet());
-        expected.forEach((key, values) -> assertThat(error(merged.get(key), values))
+        expected.forEach((key, values) -> assertThat(values.error(merged.get(key)))
                 .as("%s %s", golden.name(), key)
                 .isLessThan(
                         values.tensor().dtype() == Dtype.F32
@@ -77,7 +77,7 @@ class GoldenMergeTest {
                             .values());
         }
         for (String bias : plan.biases().keySet()) {
-            merged.put(bias, plan.bias(bias, matrix(base.get(bias)).values(), golden.data()));
+            merged.put(bias, plan.bias(bias, base.get(bias).numbers(), golden.data()));
         }
         plan.replaced().forEach((name, tensor) -> merged.put(name, Factors.values(tensor, golden.data())));
         return merged;
@@ -125,21 +125,7 @@ class GoldenMergeTest {
     }
 
     private static Matrix matrix(Values values) {
-        double[] doubles = new double[values.floats().length];
-        for (int i = 0; i < doubles.length; i++) {
-            doubles[i] = values.floats()[i];
-        }
         int rows = (int) values.shape().dimOrOne(0);
-        return new Matrix(rows, doubles.length / rows, doubles);
-    }
-
-    private static double error(double[] actual, Values expected) {
-        double difference = 0;
-        double largest = 0;
-        for (int i = 0; i < actual.length; i++) {
-            difference = Math.max(difference, Math.abs(actual[i] - expected.floats()[i]));
-            largest = Math.max(largest, Math.abs(expected.floats()[i]));
-        }
-        return difference / largest;
+        return new Matrix(rows, values.numbers().length / rows, values.numbers());
     }
 }

@@ -54,4 +54,16 @@ class FloatDecoderTest {
         assertThat(FloatDecoder.decodes(Dtype.I32)).isFalse();
         assertThatThrownBy(() -> decode(Dtype.I32, new byte[4])).isInstanceOf(IllegalArgumentException.class);
     }
+
+    @Test
+    void doublesLoseNothing() {
+        ByteBuffer data = ByteBuffer.allocate(16)
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .putDouble(0.1)
+                .putDouble(-1e300);
+        assertThat(FloatDecoder.doubles(Dtype.F64, data.flip().order(ByteOrder.LITTLE_ENDIAN), 2))
+                .containsExactly(0.1, -1e300);
+        ByteBuffer half = ByteBuffer.allocate(2).order(ByteOrder.LITTLE_ENDIAN).putShort(0, (short) 0x3c01);
+        assertThat(FloatDecoder.doubles(Dtype.F16, half, 1)).containsExactly(1 + 0x1p-10);
+    }
 }

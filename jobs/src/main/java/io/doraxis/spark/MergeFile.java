@@ -1,13 +1,13 @@
 package io.doraxis.spark;
 
 import io.doraxis.adapter.AdapterModule;
-import io.doraxis.adapter.Role;
 import io.doraxis.audit.CheckpointAudit;
 import io.doraxis.audit.CheckpointAuditor;
 import io.doraxis.audit.CheckpointAuditor.ValueSource;
 import io.doraxis.audit.CheckpointAuditor.Values;
 import io.doraxis.audit.Status;
 import io.doraxis.catalog.Checkpoint;
+import io.doraxis.catalog.FirstRead;
 import io.doraxis.catalog.StoredObject;
 import io.doraxis.consumer.ConsumerRules;
 import io.doraxis.merge.Matrix;
@@ -20,9 +20,10 @@ import io.doraxis.store.CheckpointFinder;
 import io.doraxis.store.Fetcher;
 import io.doraxis.store.ObjectStore;
 import io.doraxis.store.OutputFile;
-import io.doraxis.tensorfile.Dtype;
 import io.doraxis.tensorfile.FloatDecoder;
 import io.doraxis.tensorfile.FloatEncoder;
+import io.doraxis.tensorfile.MalformedTensorFileException;
+import io.doraxis.tensorfile.SafetensorsReader;
 import io.doraxis.tensorfile.SafetensorsWriter;
 import io.doraxis.tensorfile.TensorData;
 import io.doraxis.tensorfile.TensorIndex;
@@ -267,14 +268,12 @@ final class MergeFile {
     }
 
     private byte[] merged(MergePlan plan, TensorInfo tensor, byte[] bytes, StoredObject adapter) throws IOException {
-        double[] before = decoded(
-                tensor.dtype(), ByteBuffer.wrap(bytes), (int) tensor.shape().elements());
+        double[] before = doubles(tensor, ByteBuffer.wrap(bytes));
         double[] after = before;
         TensorInfo replacement = plan.replaced().get(tensor.name());
         if (replacement != null) {
             TensorData data = store.tensors(adapter, List.of(replacement));
-            after = decoded(replacement.dtype(), data.bytes(replacement).orElseThrow(), (int)
-                    replacement.shape().elements());
+            after = doubles(replacement, data.bytes(replacement).orElseThrow());
         }
         if (plan.weights().containsKey(tensor.name())) {
             int rows = (int) tensor.shape().dimOrOne(0);
@@ -293,40 +292,28 @@ final class MergeFile {
         return encoded.array();
     }
 
-    private static double[] decoded(Dtype dtype, ByteBuffer bytes, int count) {
-        float[] floats = new float[count];
-        FloatDecoder.decode(dtype, bytes.order(ByteOrder.LITTLE_ENDIAN), floats, count);
-        double[] doubles = new double[count];
-        for (int i = 0; i < count; i++) {
-            doubles[i] = floats[i];
-        }
-        return doubles;
+    private static double[] doubles(TensorInfo tensor, ByteBuffer bytes) {
+        return FloatDecoder.doubles(tensor.dtype(), bytes.order(ByteOrder.LITTLE_ENDIAN), (int)
+                tensor.shape().elements());
     }
 
     /** The tensors of some modules, in one read. */
     private TensorData values(List<Step> steps, StoredObject adapter) throws IOException {
         List<TensorInfo> tensors = new ArrayList<>();
-        for (Step step : steps) {
-            for (Role role : Role.values()) {
-                if (step.module().tensors().has(role)) {
-                    tensors.add(step.module().tensors().get(role));
-                }
-            }
-        }
+        steps.forEach(step -> tensors.addAll(step.module().tensors().all()));
         tensors.forEach(tensor -> bytesRead += tensor.bytes());
         return store.tensors(adapter, tensors);
     }
 
     private String digestOfOutput() {
         try {
-            Checkpoint output = Checkpoint.file(store.object(item.output()));
-            CheckpointAudit audit = new CheckpointAuditor(ConsumerRules.bundled())
-                    .audit(output, new Fetcher(store).fetch(output).weights(), null, ValueSource.IN_HAND);
-            return audit.contents() == null
-                    ? null
-                    : audit.contents().index().metadata().get(DIGEST);
-        } catch (IOException e) {
-            return null; // there is none yet
+            StoredObject output = store.object(item.output());
+            byte[] head = store.head(output, FirstRead.ofWeights(output));
+            return SafetensorsReader.read(store.reader(output), head, head.length)
+                    .metadata()
+                    .get(DIGEST);
+        } catch (IOException | MalformedTensorFileException e) {
+            return null; // there is none yet, or another
         }
     }
 

@@ -79,11 +79,15 @@ final class MergeFile {
             return MergeResult.without(
                     item, MergeResult.Status.REFUSED, e.code().name(), e.getMessage());
         } catch (IOException e) {
-            return MergeResult.without(item, MergeResult.Status.FAILED, "STORE", e.toString());
+            return MergeResult.without(item, MergeResult.Status.FAILED, "STORE", said(e));
         } catch (RuntimeException e) {
             // our mistake about a strange file: it must not take the other merges with it
             return MergeResult.without(item, MergeResult.Status.FAILED, "INTERNAL", e.toString());
         }
+    }
+
+    private static String said(IOException e) {
+        return e.getMessage() == null ? e.toString() : e.getMessage();
     }
 
     private MergeResult merge() throws MergeRefusedException, IOException {

@@ -5,6 +5,7 @@ import io.doraxis.adapter.CheckpointKind;
 import io.doraxis.adapter.Dialect;
 import io.doraxis.adapter.PeftConfig;
 import io.doraxis.catalog.Checkpoint;
+import io.doraxis.catalog.StoredObject;
 import io.doraxis.consumer.Prediction;
 import io.doraxis.dora.CheckpointVerdict;
 import io.doraxis.dora.ValueMatch;
@@ -27,12 +28,21 @@ public record CheckpointAudit(
     /**
      * What a readable checkpoint holds.
      *
+     * @param parts its weight files with what each of them holds; {@code index} is all of it
      * @param config null without an adapter_config.json
      * @param family the base model that its layers fit; null where they fit none
      * @param adapter null when it is no adapter
      */
     public record Contents(
-            CheckpointKind kind, TensorIndex index, PeftConfig config, FamilyMatch family, AdapterContents adapter) {}
+            CheckpointKind kind,
+            TensorIndex index,
+            List<Part> parts,
+            PeftConfig config,
+            FamilyMatch family,
+            AdapterContents adapter) {}
+
+    /** A weight file with its header: places are counted in it. */
+    public record Part(StoredObject file, TensorIndex index) {}
 
     /**
      * What an adapter holds, and what becomes of it.

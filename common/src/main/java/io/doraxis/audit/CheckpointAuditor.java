@@ -8,6 +8,7 @@ import io.doraxis.adapter.PeftConfig;
 import io.doraxis.adapter.PeftTraps;
 import io.doraxis.audit.CheckpointAudit.AdapterContents;
 import io.doraxis.audit.CheckpointAudit.Contents;
+import io.doraxis.audit.CheckpointAudit.Part;
 import io.doraxis.catalog.Checkpoint;
 import io.doraxis.catalog.StoredObject;
 import io.doraxis.consumer.ConsumerRules;
@@ -102,7 +103,7 @@ public final class CheckpointAuditor {
                 .map(found -> sideFiles.named(found, side.object(), weights))
                 .orElse(weights);
         WeightFiles weightFiles = new WeightFiles(log);
-        List<TensorIndex> indexes = new ArrayList<>();
+        List<Part> read = new ArrayList<>();
         Map<String, TensorIndex> byFile = new LinkedHashMap<>();
         TensorData data = TensorData.NONE;
         int tensors = 0;
@@ -114,7 +115,7 @@ public final class CheckpointAuditor {
                 break;
             }
             if (index.isPresent()) {
-                indexes.add(index.get());
+                read.add(new Part(file.object(), index.get()));
                 byFile.put(file.object().fileName(), index.get());
                 if (parts.size() == 1) {
                     data = weightFiles.values(values, file, index.get());
@@ -123,13 +124,13 @@ public final class CheckpointAuditor {
         }
         shardIndex.ifPresent(found -> sideFiles.compareTensors(found, byFile));
         Contents contents = null;
-        if (!indexes.isEmpty()) {
-            TensorIndex index = indexes.size() == 1 ? indexes.get(0) : joined(indexes);
+        if (!read.isEmpty()) {
+            TensorIndex index = read.size() == 1 ? read.get(0).index() : joined(read);
             log.findings().addAll(index.findings());
-            contents = contents(checkpoint, index, config.orElse(null), claims, data, log.findings());
+            contents = contents(checkpoint, index, read, config.orElse(null), claims, data, log.findings());
         }
         warnOfPickles(log);
-        return new CheckpointAudit(checkpoint, log.reading(indexes.size()), contents, log.findings(), log.pickles());
+        return new CheckpointAudit(checkpoint, log.reading(read.size()), contents, log.findings(), log.pickles());
     }
 
     private static void warnOfPickles(ReadingLog log) {
@@ -145,6 +146,7 @@ public final class CheckpointAuditor {
     private Contents contents(
             Checkpoint checkpoint,
             TensorIndex index,
+            List<Part> parts,
             PeftConfig config,
             Map<String, String> claims,
             TensorData data,
@@ -154,7 +156,7 @@ public final class CheckpointAuditor {
         CheckpointKind kind =
                 CheckpointKind.of(index, alone, first.fileName(), checkpoint.form() == Checkpoint.Form.PEFT_DIRECTORY);
         if (kind != CheckpointKind.ADAPTER) {
-            return new Contents(kind, index, config, kind == CheckpointKind.MODEL ? family(index) : null, null);
+            return new Contents(kind, index, parts, config, kind == CheckpointKind.MODEL ? family(index) : null, null);
         }
         AdapterIndex adapter = alone;
         if (base != null) {
@@ -175,6 +177,7 @@ public final class CheckpointAuditor {
         return new Contents(
                 kind,
                 index,
+                parts,
                 config,
                 family(adapter),
                 new AdapterContents(
@@ -227,15 +230,15 @@ public final class CheckpointAuditor {
         return findings;
     }
 
-    private static TensorIndex joined(List<TensorIndex> indexes) {
+    private static TensorIndex joined(List<Part> parts) {
         List<TensorInfo> tensors = new ArrayList<>();
         Map<String, String> metadata = new LinkedHashMap<>();
         List<Finding> findings = new ArrayList<>();
-        for (TensorIndex index : indexes) {
-            tensors.addAll(index.tensors());
-            index.metadata().forEach(metadata::putIfAbsent);
-            findings.addAll(index.findings());
+        for (Part part : parts) {
+            tensors.addAll(part.index().tensors());
+            part.index().metadata().forEach(metadata::putIfAbsent);
+            findings.addAll(part.index().findings());
         }
-        return new TensorIndex(tensors, metadata, indexes.get(0).dataStart(), findings);
+        return new TensorIndex(tensors, metadata, parts.get(0).index().dataStart(), findings);
     }
 }

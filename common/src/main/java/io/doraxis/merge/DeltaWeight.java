@@ -19,6 +19,7 @@ import static io.doraxis.adapter.Role.LOKR_W2_A;
 import static io.doraxis.adapter.Role.LOKR_W2_B;
 import static io.doraxis.adapter.Role.MID;
 import static io.doraxis.adapter.Role.UP;
+import static io.doraxis.adapter.Role.W_NORM;
 
 import io.doraxis.adapter.AdapterModule;
 import io.doraxis.adapter.Role;
@@ -39,21 +40,60 @@ public final class DeltaWeight {
     public static Matrix of(AdapterModule module, TensorData data) {
         Factors factors = new Factors(module, data);
         return switch (module.algorithm()) {
-            case LORA -> lora(factors);
-            case LOHA -> loha(factors);
-            case LOKR -> lokr(factors);
+            case LORA -> lora(factors).product();
+            case LOHA -> first(factors).product().hadamard(second(factors).product());
+            case LOKR -> lokr(factors).kronecker();
             case FULL -> factors.matrix(DIFF);
-            case NORM, GLORA, IA3, OFT, BOFT, TLORA ->
-                throw new IllegalArgumentException(module.algorithm() + " has no product of factors");
+            case NORM, GLORA, IA3, OFT, BOFT, TLORA -> throw noProduct(module);
         };
     }
 
-    private static Matrix lora(Factors factors) {
+    /**
+     * The same by its factors, for blocks of rows; of a norm what is added to it, as a column.
+     *
+     * @throws IllegalArgumentException if the algorithm has no delta weight of its own, or the factors do not fit
+     */
+    static Delta delta(AdapterModule module, TensorData data) {
+        Factors factors = new Factors(module, data);
+        return switch (module.algorithm()) {
+            case LORA -> lora(factors).rounded();
+            case LOHA ->
+                new Delta.Hadamard(first(factors).rounded(), second(factors).rounded());
+            case LOKR -> {
+                Pair pair = lokr(factors);
+                yield new Delta.Kronecker(FloatMatrix.of(pair.left), FloatMatrix.of(pair.right));
+            }
+            case FULL -> new Delta.Whole(factors.floats(DIFF));
+            case NORM -> new Delta.Whole(factors.floats(W_NORM));
+            case GLORA, IA3, OFT, BOFT, TLORA -> throw noProduct(module);
+        };
+    }
+
+    private static IllegalArgumentException noProduct(AdapterModule module) {
+        return new IllegalArgumentException(module.algorithm() + " has no product of factors");
+    }
+
+    /** Two factors of a delta weight, or of a part of it. */
+    private record Pair(Matrix left, Matrix right) {
+        Matrix product() {
+            return left.times(right);
+        }
+
+        Matrix kronecker() {
+            return left.kronecker(right);
+        }
+
+        Delta.Product rounded() {
+            return new Delta.Product(FloatMatrix.of(left), FloatMatrix.of(right));
+        }
+    }
+
+    private static Pair lora(Factors factors) {
         if (factors.has(EMBEDDING_UP)) {
-            return factors.matrix(EMBEDDING_UP).times(factors.matrix(EMBEDDING_DOWN));
+            return new Pair(factors.matrix(EMBEDDING_UP), factors.matrix(EMBEDDING_DOWN));
         }
         Matrix down = factors.matrix(DOWN);
-        return factors.matrix(UP).times(factors.has(MID) ? lifted(factors.matrix(MID), down) : down);
+        return new Pair(factors.matrix(UP), factors.has(MID) ? lifted(factors.matrix(MID), down) : down);
     }
 
     /** A Tucker core [rank, rank, kernel...] times the factor of the inputs [rank, in]: [rank, in * kernel]. */
@@ -72,22 +112,30 @@ public final class DeltaWeight {
         return lifted;
     }
 
-    private static Matrix loha(Factors factors) {
-        return half(factors, HADA_T1, HADA_W1_A, HADA_W1_B).hadamard(half(factors, HADA_T2, HADA_W2_A, HADA_W2_B));
+    private static Pair first(Factors factors) {
+        return half(factors, HADA_T1, HADA_W1_A, HADA_W1_B);
+    }
+
+    private static Pair second(Factors factors) {
+        return half(factors, HADA_T2, HADA_W2_A, HADA_W2_B);
     }
 
     /** A product [out, rank] x [rank, in * kernel]; with a core its first factor is stored as [rank, out]. */
-    private static Matrix half(Factors factors, Role core, Role a, Role b) {
+    private static Pair half(Factors factors, Role core, Role a, Role b) {
         Matrix left = factors.matrix(a);
         Matrix right = factors.matrix(b);
-        return factors.has(core) ? left.transposed().times(lifted(factors.matrix(core), right)) : left.times(right);
+        return factors.has(core)
+                ? new Pair(left.transposed(), lifted(factors.matrix(core), right))
+                : new Pair(left, right);
     }
 
-    private static Matrix lokr(Factors factors) {
+    private static Pair lokr(Factors factors) {
         Matrix left = factors.has(LOKR_W1)
                 ? factors.matrix(LOKR_W1)
                 : factors.matrix(LOKR_W1_A).times(factors.matrix(LOKR_W1_B));
-        Matrix right = factors.has(LOKR_W2) ? factors.matrix(LOKR_W2) : half(factors, LOKR_T2, LOKR_W2_A, LOKR_W2_B);
-        return left.kronecker(right);
+        Matrix right = factors.has(LOKR_W2)
+                ? factors.matrix(LOKR_W2)
+                : half(factors, LOKR_T2, LOKR_W2_A, LOKR_W2_B).product();
+        return new Pair(left, right);
     }
 }

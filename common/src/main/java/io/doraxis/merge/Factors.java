@@ -25,6 +25,15 @@ record Factors(AdapterModule module, TensorData data) {
         return new Matrix(rows, rows == 0 ? 0 : values.length / rows, values);
     }
 
+    /** Its first dimension by all the others, in float32. */
+    FloatMatrix floats(Role role) {
+        TensorInfo tensor = module.tensors().get(role);
+        float[] values = new float[Math.toIntExact(tensor.shape().elements())];
+        FloatDecoder.decode(tensor.dtype(), bytes(tensor, data), values, values.length);
+        int rows = Math.toIntExact(tensor.shape().dimOrOne(0));
+        return new FloatMatrix(values, rows, rows == 0 ? 0 : values.length / rows);
+    }
+
     double[] values(Role role) {
         return values(module.tensors().get(role));
     }
@@ -35,9 +44,14 @@ record Factors(AdapterModule module, TensorData data) {
 
     /** @throws IllegalArgumentException if the tensor holds no floats, or its bytes are not there */
     static double[] values(TensorInfo tensor, TensorData data) {
-        ByteBuffer bytes = data.bytes(tensor)
-                .orElseThrow(() -> new IllegalArgumentException("the values of " + tensor.name() + " are not there"));
         return FloatDecoder.doubles(
-                tensor.dtype(), bytes, Math.toIntExact(tensor.shape().elements()));
+                tensor.dtype(),
+                bytes(tensor, data),
+                Math.toIntExact(tensor.shape().elements()));
+    }
+
+    private static ByteBuffer bytes(TensorInfo tensor, TensorData data) {
+        return data.bytes(tensor)
+                .orElseThrow(() -> new IllegalArgumentException("the values of " + tensor.name() + " are not there"));
     }
 }

@@ -2,35 +2,53 @@ package io.doraxis.merge;
 
 import io.doraxis.adapter.AdapterModule;
 import io.doraxis.dora.ModuleAxis;
+import io.doraxis.tensorfile.Shape;
 import io.doraxis.tensorfile.TensorData;
 import io.doraxis.tensorfile.TensorInfo;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.function.IntFunction;
 
 /**
  * What becomes of a base model's tensors; those that are not named are copied.
  *
- * @param weights the modules of each weight, by its name
+ * @param adapters how many there are
+ * @param weights the modules of each weight, by its name, in the order in which they are merged
  * @param biases the modules of each bias, by its name
- * @param replaced tensors of the adapter that take the place of the base's, by its name (PEFT's {@code modules_to_save})
- * @param unmatched names of the adapter that match nothing in the base
+ * @param replaced tensors of adapters that take the place of the base's, by its name (PEFT's {@code modules_to_save})
+ * @param unmatched names of the adapters that match nothing in the base
  */
 public record MergePlan(
+        int adapters,
         Map<String, List<Step>> weights,
         Map<String, List<Step>> biases,
-        Map<String, TensorInfo> replaced,
-        List<String> unmatched,
-        Strength strength) {
+        Map<String, Replacement> replaced,
+        List<String> unmatched) {
 
     /**
      * A module and its place.
      *
+     * @param adapter which of the adapters it is from, from 0
      * @param axis of its magnitude; NONE without one
      * @param firstRow of the weight that is the module's, from 0
      * @param rows how many of them
-     * @param transposed whether the base keeps the weight as [in, out]: embeddings, GPT-2's Conv1D
+     * @param moduleRow of the module that is the first of them: not 0 where it fuses several weights
+     * @param transposed whether the base keeps the weight as [in, out]: embeddings, GPT-2's Conv1D; then its rows are
+     *     inputs
      */
-    public record Step(AdapterModule module, ModuleAxis axis, int firstRow, int rows, boolean transposed) {}
+    public record Step(
+            int adapter,
+            AdapterModule module,
+            ModuleAxis axis,
+            Strength strength,
+            int firstRow,
+            int rows,
+            int moduleRow,
+            boolean transposed) {}
+
+    /** A whole tensor of an adapter. */
+    public record Replacement(int adapter, TensorInfo tensor) {}
 
     /** Whether a tensor of the base changes. */
     public boolean touches(String name) {
@@ -42,29 +60,69 @@ public record MergePlan(
         return weights.size() + biases.size() + replaced.size();
     }
 
+    /** Whether a weight can be merged by blocks of its rows; another one needs {@link #whole}. */
+    public boolean isMergedByRows(String name) {
+        return weights.get(name).stream().allMatch(step -> RowMerge.isPossible(step.module()));
+    }
+
+    /** Whether a weight's blocks can be merged one after the other, without a pass over all of them before. */
+    public boolean isMergedInOnePass(String name) {
+        return isMergedByRows(name) && weights.get(name).stream().noneMatch(RowMerge::needsNorms);
+    }
+
+    /** The tensors of one adapter that a tensor of the base is merged with. */
+    public List<TensorInfo> factors(String name, int adapter) {
+        List<TensorInfo> factors = new ArrayList<>();
+        for (Map<String, List<Step>> steps : List.of(weights, biases)) {
+            for (Step step : steps.getOrDefault(name, List.of())) {
+                if (step.adapter == adapter) {
+                    factors.addAll(step.module.tensors().all());
+                }
+            }
+        }
+        Replacement replacement = replaced.get(name);
+        if (replacement != null && replacement.adapter == adapter) {
+            factors.add(replacement.tensor);
+        }
+        return factors;
+    }
+
     /**
-     * A weight with its modules merged in.
+     * A weight's merge by blocks of its rows.
+     *
+     * @param shape of the base weight
+     * @param data of each adapter
+     * @throws IllegalArgumentException if the factors are not there
+     */
+    public WeightMerge byRows(String name, Shape shape, IntFunction<TensorData> data) {
+        return WeightMerge.of(weights.get(name), shape, data);
+    }
+
+    /**
+     * A weight with its modules merged in, in float64: several times its size in memory.
      *
      * @param base [out, in * kernel] as stored
      * @param kernel kernel positions per input
+     * @param data of each adapter
      * @throws IllegalArgumentException if the factors do not fit
      */
-    public Matrix weight(String name, Matrix base, int kernel, TensorData data) {
+    public Matrix whole(String name, Matrix base, int kernel, IntFunction<TensorData> data) {
         Matrix merged = base;
         for (Step step : weights.get(name)) {
             Matrix part = merged.rowRange(step.firstRow, step.rows);
             Matrix oriented = step.transposed ? part.transposed() : part;
-            Matrix result = MergedLayer.weight(oriented, kernel, step.module, step.axis, data, strength);
+            Matrix result = MergedLayer.weight(
+                    oriented, kernel, step.module, step.axis, data.apply(step.adapter), step.strength);
             merged = merged.withRows(step.firstRow, step.transposed ? result.transposed() : result);
         }
         return merged;
     }
 
     /** A bias with its modules merged in. */
-    public double[] bias(String name, double[] base, TensorData data) {
+    public double[] bias(String name, double[] base, IntFunction<TensorData> data) {
         double[] merged = base;
         for (Step step : biases.get(name)) {
-            merged = MergedLayer.bias(merged, step.module, data, strength);
+            merged = MergedLayer.bias(merged, step.module, data.apply(step.adapter), step.strength);
         }
         return merged;
     }

@@ -5,14 +5,14 @@ import io.doraxis.adapter.AdapterModule;
 import io.doraxis.adapter.Algorithm;
 import io.doraxis.adapter.LayerKind;
 import io.doraxis.adapter.PeftConfig;
-import io.doraxis.dora.CheckpointVerdict;
+import io.doraxis.adapter.Role;
 import io.doraxis.dora.ModuleAxis;
+import io.doraxis.merge.MergePlan.Replacement;
 import io.doraxis.merge.MergePlan.Step;
 import io.doraxis.merge.MergeRefusedException.Code;
 import io.doraxis.naming.BaseNames;
 import io.doraxis.naming.BaseNames.Found;
 import io.doraxis.naming.BaseNames.Placed;
-import io.doraxis.naming.BaseNames.Resolution;
 import io.doraxis.naming.BaseNames.Rows;
 import io.doraxis.naming.BaseNames.Stacked;
 import io.doraxis.naming.BaseWeight;
@@ -21,111 +21,149 @@ import io.doraxis.tensorfile.TensorIndex;
 import io.doraxis.tensorfile.TensorInfo;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
-/** Decides which module of an adapter changes which tensor of a base model, or why it cannot. */
+/** Decides which modules of adapters change which tensors of a base model, or why they cannot. */
 public final class MergePlanner {
     private static final String BASE_LAYER = ".base_layer.";
 
     private final Map<String, TensorInfo> base = new HashMap<>();
     private final BaseNames names;
     private final ModuleAxis assumed;
-    private final boolean allowUnmatched;
-    private final Strength strength;
 
     private final Map<String, List<Step>> weights = new LinkedHashMap<>();
     private final Map<String, List<Step>> biases = new LinkedHashMap<>();
-    private final Map<String, TensorInfo> replaced = new LinkedHashMap<>();
+    private final Map<String, Replacement> replaced = new LinkedHashMap<>();
     private final List<String> unmatched = new ArrayList<>();
 
-    private MergePlanner(TensorIndex base, ModuleAxis assumed, boolean allowUnmatched, Strength strength) {
+    private MergePlanner(TensorIndex base, ModuleAxis assumed) {
         base.tensors().forEach(tensor -> this.base.put(tensor.name(), tensor));
         this.names = BaseNames.of(base.tensors());
         this.assumed = assumed;
-        this.allowUnmatched = allowUnmatched;
-        this.strength = strength;
     }
 
     /**
      * Plans a merge.
      *
-     * @param file the adapter's header
-     * @param config null without an adapter_config.json
-     * @param assumed axis of magnitudes that the file leaves open; null to refuse them
+     * @param adapters in the order in which they are merged
+     * @param assumed axis of magnitudes that a file leaves open; null to refuse them
      * @param allowUnmatched whether to go on without what matches nothing
      * @throws MergeRefusedException if it cannot be done as asked
      */
     public static MergePlan plan(
-            TensorIndex base,
-            TensorIndex file,
-            AdapterIndex adapter,
-            CheckpointVerdict verdict,
-            PeftConfig config,
-            ModuleAxis assumed,
-            boolean allowUnmatched,
-            Strength strength)
+            TensorIndex base, List<MergeAdapter> adapters, ModuleAxis assumed, boolean allowUnmatched)
             throws MergeRefusedException {
-        MergePlanner planner = new MergePlanner(base, assumed, allowUnmatched, strength);
-        planner.replace(file);
-        for (int i = 0; i < adapter.modules().size(); i++) {
-            AdapterModule module = adapter.modules().get(i);
-            planner.place(module, verdict.resolved(verdict.modules().get(i)), config);
+        MergePlanner planner = new MergePlanner(base, assumed);
+        for (int i = 0; i < adapters.size(); i++) {
+            planner.add(i, adapters.get(i));
         }
-        planner.addUnrecognised(adapter);
-        return planner.finished();
+        return planner.finished(adapters.size(), allowUnmatched);
     }
 
-    /** Whole tensors that PEFT saved beside the factors. */
-    private void replace(TensorIndex file) {
-        for (TensorInfo tensor : file.tensors()) {
-            if (tensor.name().startsWith(AdapterIndex.PEFT_PREFIX)) {
-                String name = AdapterIndex.peftPath(tensor.name()).replace(BASE_LAYER, ".");
-                TensorInfo own = base.get(name);
-                if (own != null && own.shape().equals(tensor.shape())) {
-                    replaced.put(name, tensor);
-                }
+    private void add(int number, MergeAdapter adapter) throws MergeRefusedException {
+        Set<String> used = new HashSet<>();
+        for (TensorInfo tensor : adapter.file().tensors()) {
+            String name = replacedBy(tensor);
+            if (name != null) {
+                weights.remove(name);
+                biases.remove(name);
+                replaced.put(name, new Replacement(number, tensor));
+                used.add(tensor.name());
+            }
+        }
+        List<AdapterModule> modules = adapter.index().modules();
+        for (int i = 0; i < modules.size(); i++) {
+            AdapterModule module = modules.get(i);
+            if (names.resolve(module.name()) instanceof Placed place) {
+                ModuleAxis resolved =
+                        adapter.verdict().resolved(adapter.verdict().modules().get(i));
+                place(number, adapter, module, resolved, place, used);
+            } else {
+                unmatched.add(module.name());
+                module.tensors().all().forEach(tensor -> used.add(tensor.name()));
+            }
+        }
+        adapter.file().tensors().stream()
+                .map(TensorInfo::name)
+                .filter(name -> !used.contains(name))
+                .forEach(unmatched::add);
+    }
+
+    /** The tensor of the base that PEFT saved beside the factors, whole; null for any other tensor. */
+    private String replacedBy(TensorInfo tensor) {
+        if (!tensor.name().startsWith(AdapterIndex.PEFT_PREFIX)) {
+            return null;
+        }
+        String name = AdapterIndex.peftPath(tensor.name()).replace(BASE_LAYER, ".");
+        TensorInfo own = base.get(name);
+        return own != null && own.shape().equals(tensor.shape()) ? name : null;
+    }
+
+    private void place(
+            int number, MergeAdapter adapter, AdapterModule module, ModuleAxis resolved, Placed place, Set<String> used)
+            throws MergeRefusedException {
+        requireMergeable(module);
+        ModuleAxis axis = module.hasDora() ? axis(module, resolved, adapter.strength()) : ModuleAxis.NONE;
+        boolean transposed = isTransposed(module, place.shape(), adapter.config());
+        requireFit(module, place.shape(), transposed);
+        if (place instanceof Stacked && (transposed || axis == ModuleAxis.INPUT || !RowMerge.isPossible(module))) {
+            throw new MergeRefusedException(
+                    Code.UNSUPPORTED_MODULE,
+                    module.name() + " fuses " + place + ", of which each alone does not tell its part");
+        }
+        int moduleRow = 0;
+        for (BaseWeight weight : place.weights()) {
+            int first = place instanceof Rows rows ? Math.toIntExact(rows.first()) : 0;
+            int count = Math.toIntExact(
+                    place instanceof Stacked
+                            ? weight.shape().dimOrOne(0)
+                            : place.shape().dimOrOne(0));
+            Step step = new Step(number, module, axis, adapter.strength(), first, count, moduleRow, transposed);
+            if (MergedLayer.hasWeight(module)) {
+                add(weights, weight.name(), step);
+            }
+            moduleRow += count;
+            String bias = weight.module() + ".bias";
+            if (MergedLayer.hasBias(module) && place instanceof Found && base.containsKey(bias)) {
+                add(biases, bias, step);
+                used.add(MergedLayer.bias(module).name());
+            }
+        }
+        for (TensorInfo tensor : module.tensors().all()) {
+            boolean bias = MergedLayer.hasBias(module) && tensor.equals(MergedLayer.bias(module))
+                    || tensor.equals(module.tensors().get(Role.BASE_BIAS));
+            if (!bias) {
+                used.add(tensor.name());
             }
         }
     }
 
-    private void addUnrecognised(AdapterIndex adapter) {
-        List<String> others = adapter.unrecognisedNames().stream()
-                .filter(name -> replaced.values().stream()
-                        .noneMatch(tensor -> tensor.name().startsWith(name)))
-                .toList();
-        unmatched.addAll(others);
-    }
-
-    private void place(AdapterModule module, ModuleAxis resolved, PeftConfig config) throws MergeRefusedException {
-        Resolution resolution = names.resolve(module.name());
-        if (!(resolution instanceof Placed place)) {
-            unmatched.add(module.name());
-            return;
+    private static void requireMergeable(AdapterModule module) throws MergeRefusedException {
+        String why = null;
+        if (!module.isComplete()) {
+            why = "factors are not in the file";
+        } else if (module.algorithm() == Algorithm.TLORA) {
+            why = "T-LoRA's initial product is not in the file";
+        } else if (module.tensors().hasAny(Role.IA3_VECTOR, Role.PEFT_OFT_R, Role.PEFT_BOFT_R)) {
+            why = "PEFT's " + module.algorithm() + " is not merged yet";
         }
-        if (!module.isComplete() || module.algorithm() == Algorithm.TLORA) {
-            throw new MergeRefusedException(
-                    Code.UNSUPPORTED_MODULE,
-                    module.name() + (module.isComplete() ? ": T-LoRA's initial product is" : ": factors are")
-                            + " not in the file");
+        if (why != null) {
+            throw new MergeRefusedException(Code.UNSUPPORTED_MODULE, module.name() + ": " + why);
         }
-        boolean product = module.algorithm() == Algorithm.LORA
-                || module.algorithm() == Algorithm.LOHA
-                || module.algorithm() == Algorithm.LOKR
-                || module.algorithm() == Algorithm.GLORA;
+        boolean product = switch (module.algorithm()) {
+            case LORA, LOHA, LOKR, GLORA -> true;
+            case FULL, NORM, IA3, OFT, BOFT, TLORA -> false;
+        };
         if (product && module.scale() == null) {
             throw new MergeRefusedException(Code.SCALE_UNKNOWN, module.name() + ": alpha could not be read");
         }
-        ModuleAxis axis = module.hasDora() ? axis(module, resolved) : ModuleAxis.NONE;
-        if (place instanceof Stacked stacked) {
-            throw new MergeRefusedException(
-                    Code.UNSUPPORTED_MODULE, module.name() + " fuses " + stacked + ", which is not merged yet");
-        }
-        put(module, axis, place, isTransposed(module, place.shape(), config));
     }
 
-    private ModuleAxis axis(AdapterModule module, ModuleAxis resolved) throws MergeRefusedException {
+    private ModuleAxis axis(AdapterModule module, ModuleAxis resolved, Strength strength) throws MergeRefusedException {
         if (strength.value() != 1 && strength.rule() == null) {
             throw new MergeRefusedException(
                     Code.STRENGTH_RULE,
@@ -148,24 +186,13 @@ public final class MergePlanner {
         };
     }
 
-    private void put(AdapterModule module, ModuleAxis axis, Placed place, boolean transposed)
-            throws MergeRefusedException {
-        BaseWeight weight = place.weights().get(0);
-        Shape shape = place.shape();
-        check(module, shape, transposed);
-        int first = place instanceof Rows rows ? Math.toIntExact(rows.first()) : 0;
-        Step step = new Step(module, axis, first, Math.toIntExact(shape.dimOrOne(0)), transposed);
-        add(weights, weight.name(), step);
-        String bias = weight.module() + ".bias";
-        if (MergedLayer.hasBias(module) && place instanceof Found && base.containsKey(bias)) {
-            add(biases, bias, step);
-        }
-    }
-
+    /** @throws MergeRefusedException if another module of the same adapter has some of its rows */
     private static void add(Map<String, List<Step>> steps, String name, Step step) throws MergeRefusedException {
         List<Step> others = steps.computeIfAbsent(name, key -> new ArrayList<>(1));
         for (Step other : others) {
-            if (step.firstRow() < other.firstRow() + other.rows() && other.firstRow() < step.firstRow() + step.rows()) {
+            if (step.adapter() == other.adapter()
+                    && step.firstRow() < other.firstRow() + other.rows()
+                    && other.firstRow() < step.firstRow() + step.rows()) {
                 throw new MergeRefusedException(
                         Code.CONTESTED_WEIGHT,
                         step.module().name() + " and " + other.module().name() + " both mean " + name);
@@ -174,15 +201,19 @@ public final class MergePlanner {
         others.add(step);
     }
 
+    /** Whether the base keeps the weight the other way round; only PEFT's adapters know such layers. */
     private static boolean isTransposed(AdapterModule module, Shape weight, PeftConfig config) {
         if (module.layerKind() == LayerKind.EMBEDDING) {
             return true;
         }
         boolean swapped = weight.rank() == 2 && module.in() == weight.dim(0) && module.out() == weight.dim(1);
-        return swapped && (module.in() != module.out() || config != null && config.fanInFanOut());
+        boolean square = module.in() == module.out();
+        boolean said = config != null && config.fanInFanOut();
+        return swapped && (said || config == null && !square && module.tensors().spelledAsPeft());
     }
 
-    private static void check(AdapterModule module, Shape weight, boolean transposed) throws MergeRefusedException {
+    private static void requireFit(AdapterModule module, Shape weight, boolean transposed)
+            throws MergeRefusedException {
         long rows = weight.dimOrOne(transposed ? 1 : 0);
         long columns = weight.dimOrOne(transposed ? 0 : 1);
         boolean fits = (module.out() <= 0 || module.out() == rows)
@@ -198,11 +229,13 @@ public final class MergePlanner {
         }
     }
 
-    private MergePlan finished() throws MergeRefusedException {
-        MergePlan plan = new MergePlan(weights, biases, replaced, unmatched, strength);
+    private MergePlan finished(int adapters, boolean allowUnmatched) throws MergeRefusedException {
+        MergePlan plan = new MergePlan(adapters, weights, biases, replaced, unmatched);
         if (plan.touched() == 0) {
             throw new MergeRefusedException(
-                    Code.NOTHING_MATCHED, "no module of the adapter is in the base, such as " + unmatched.get(0));
+                    Code.NOTHING_MATCHED,
+                    "nothing of the adapter is in the base"
+                            + (unmatched.isEmpty() ? "" : ", such as " + unmatched.get(0)));
         }
         if (!unmatched.isEmpty() && !allowUnmatched) {
             throw new MergeRefusedException(

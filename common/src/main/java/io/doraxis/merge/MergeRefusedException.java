@@ -31,7 +31,11 @@ public final class MergeRefusedException extends Exception {
         /** The algorithm cannot be rebuilt from the file, or factors are missing. */
         UNSUPPORTED_MODULE,
         /** The scale of a product is not known. */
-        SCALE_UNKNOWN
+        SCALE_UNKNOWN,
+        /** A norm is zero where the program that wrote the adapter divides by it. */
+        ZERO_NORM,
+        /** A tensor of the base or the adapter holds a number that is none, or a merged one left the range of floats. */
+        NOT_FINITE
     }
 
     private final Code code;

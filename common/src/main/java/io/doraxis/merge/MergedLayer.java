@@ -1,6 +1,7 @@
 package io.doraxis.merge;
 
 import static io.doraxis.adapter.Role.B_NORM;
+import static io.doraxis.adapter.Role.DIFF;
 import static io.doraxis.adapter.Role.DIFF_BIAS;
 import static io.doraxis.adapter.Role.GLORA_A1;
 import static io.doraxis.adapter.Role.GLORA_A2;
@@ -13,10 +14,10 @@ import static io.doraxis.adapter.Role.W_NORM;
 
 import io.doraxis.adapter.AdapterModule;
 import io.doraxis.adapter.Magnitude;
-import io.doraxis.adapter.Role;
 import io.doraxis.dora.ModuleAxis;
 import io.doraxis.tensorfile.TensorData;
-import java.util.List;
+import io.doraxis.tensorfile.TensorInfo;
+import java.util.stream.Stream;
 
 /** A layer's weight and bias with an adapter merged in, in float64. */
 public final class MergedLayer {
@@ -48,13 +49,26 @@ public final class MergedLayer {
 
     /** The merged bias: [out]. */
     public static double[] bias(double[] base, AdapterModule module, TensorData data, Strength strength) {
-        Factors factors = new Factors(module, data);
-        for (Role role : List.of(DIFF_BIAS, B_NORM)) {
-            if (factors.has(role)) {
-                return added(base, factors, role, strength.value());
-            }
-        }
-        return factors.has(UP_BIAS) ? added(base, factors, UP_BIAS, strength.value() * module.scale()) : base;
+        double scale = module.tensors().has(UP_BIAS) ? module.scale() : 1;
+        return added(base, new Factors(module, data).values(bias(module)), strength.value() * scale);
+    }
+
+    /** The tensor that changes the layer's bias, [out]; the module must have one. */
+    static TensorInfo bias(AdapterModule module) {
+        return Stream.of(DIFF_BIAS, B_NORM, UP_BIAS)
+                .filter(module.tensors()::has)
+                .map(module.tensors()::get)
+                .findFirst()
+                .orElseThrow();
+    }
+
+    /** Whether a module changes its layer's weight. */
+    static boolean hasWeight(AdapterModule module) {
+        return switch (module.algorithm()) {
+            case FULL -> module.tensors().has(DIFF);
+            case NORM -> module.tensors().has(W_NORM);
+            case LORA, LOHA, LOKR, GLORA, IA3, OFT, BOFT, TLORA -> true;
+        };
     }
 
     /** Whether a module changes its layer's bias. */
@@ -88,8 +102,7 @@ public final class MergedLayer {
         return from.plus(merged.plus(from.scaled(-1)).scaled(strength.value()));
     }
 
-    private static double[] added(double[] bias, Factors factors, Role role, double scale) {
-        double[] sum = factors.values(role);
+    private static double[] added(double[] bias, double[] sum, double scale) {
         if (sum.length != bias.length) {
             throw new IllegalArgumentException(sum.length + " values for a bias of " + bias.length);
         }

@@ -10,6 +10,20 @@ public final class FloatDecoder {
     private static final float[] E4M3 = table(FloatDecoder::e4m3);
     private static final float[] E5M2 = table(bits -> ElementValue.halfToFloat((short) (bits << 8)));
 
+    /** Elements decoded at a time. */
+    private static final int CHUNK = 4096;
+
+    /** All of them: made when first needed, which is not by every program. */
+    private static final class Halves {
+        static final float[] VALUES = new float[1 << 16];
+
+        static {
+            for (int bits = 0; bits < VALUES.length; bits++) {
+                VALUES[bits] = ElementValue.halfToFloat((short) bits);
+            }
+        }
+    }
+
     private FloatDecoder() {}
 
     private interface Decode {
@@ -77,19 +91,18 @@ public final class FloatDecoder {
                     values[i] = (float) data.getDouble();
                 }
             }
-            case F32 -> {
-                for (int i = 0; i < count; i++) {
-                    values[i] = data.getFloat();
-                }
-            }
-            case F16 -> {
-                for (int i = 0; i < count; i++) {
-                    values[i] = ElementValue.halfToFloat(data.getShort());
-                }
-            }
-            case BF16 -> {
-                for (int i = 0; i < count; i++) {
-                    values[i] = Float.intBitsToFloat(data.getShort() << 16);
+            case F32 -> data.asFloatBuffer().get(values, 0, count);
+            case F16, BF16 -> {
+                short[] halves = new short[Math.min(CHUNK, count)];
+                for (int done = 0; done < count; done += CHUNK) {
+                    int chunk = Math.min(CHUNK, count - done);
+                    data.asShortBuffer().get(halves, 0, chunk);
+                    data.position(data.position() + 2 * chunk);
+                    if (dtype == Dtype.F16) {
+                        fromHalves(halves, values, done, chunk);
+                    } else {
+                        fromBfloats(halves, values, done, chunk);
+                    }
                 }
             }
             case F8_E4M3 -> {
@@ -103,6 +116,19 @@ public final class FloatDecoder {
                 }
             }
             default -> throw new IllegalArgumentException("no floats: " + dtype);
+        }
+    }
+
+    private static void fromHalves(short[] halves, float[] values, int to, int count) {
+        float[] table = Halves.VALUES;
+        for (int i = 0; i < count; i++) {
+            values[to + i] = table[halves[i] & 0xffff];
+        }
+    }
+
+    private static void fromBfloats(short[] halves, float[] values, int to, int count) {
+        for (int i = 0; i < count; i++) {
+            values[to + i] = Float.intBitsToFloat(halves[i] << 16);
         }
     }
 }

@@ -2,13 +2,17 @@ package io.doraxis.cli;
 
 import io.doraxis.dora.ModuleAxis;
 import io.doraxis.merge.Strength;
-import io.doraxis.spark.MergeItem;
+import io.doraxis.spark.KernelChoice;
 import io.doraxis.spark.MergeJob;
 import io.doraxis.spark.MergeRecord;
+import io.doraxis.spark.MergeRequest;
 import io.doraxis.spark.MergeResult;
 import io.doraxis.spark.Progress;
+import io.doraxis.tensorfile.Dtype;
 import java.io.PrintWriter;
+import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -58,24 +62,46 @@ final class MergeCommand implements Callable<Integer> {
     @Mixin
     private Verbosity verbosity;
 
-    @Option(names = "--adapter", paramLabel = "URI", description = "Adapter: a file, or a PEFT directory.")
-    private String adapter;
+    /** What floating tensors become. */
+    enum Type {
+        f32(Dtype.F32),
+        f16(Dtype.F16),
+        bf16(Dtype.BF16),
+        f8_e4m3(Dtype.F8_E4M3),
+        f8_e5m2(Dtype.F8_E5M2);
 
-    @Option(names = "--base", paramLabel = "URI", description = "Base model: one safetensors file.")
+        private final Dtype dtype;
+
+        Type(Dtype dtype) {
+            this.dtype = dtype;
+        }
+    }
+
+    @Option(
+            names = "--adapter",
+            paramLabel = "URI",
+            description = "Adapter: a file, or a PEFT directory. Repeatable: they are merged in that order.")
+    private List<String> adapters = List.of();
+
+    @Option(
+            names = "--base",
+            paramLabel = "URI",
+            description = "Base model, safetensors or torch: a file, or a folder or index of several.")
     private String base;
 
     @Option(
             names = "--plan",
             paramLabel = "URI",
             description =
-                    "CSV with a header, or Parquet, of adapter, base and output; in place of --adapter and --base.")
+                    "CSV with a header, or Parquet, of adapter, base and output; in place of --adapter and --base. Several adapters of a row stand with semicolons between them.")
     private String plan;
 
     @Option(
             names = "--output",
             required = true,
             paramLabel = "URI",
-            description = "Safetensors file to write; with --plan the folder of the merges table.")
+            description =
+                    "Safetensors file to write if it ends so, else a folder for files and their index; with --plan the folder of the merges table.")
     private String output;
 
     @Option(
@@ -105,6 +131,30 @@ final class MergeCommand implements Callable<Integer> {
     private boolean allowUnmatched;
 
     @Option(
+            names = "--dtype",
+            paramLabel = "TYPE",
+            description = "Of all floating tensors of the output (default: the base's own): ${COMPLETION-CANDIDATES}.")
+    private Type dtype;
+
+    @Option(
+            names = "--max-shard-size",
+            paramLabel = "SIZE",
+            converter = ByteSize.class,
+            description = "Largest file of an output folder, such as 5GB or 512MiB (default: the base's files).")
+    private Long maxShardSize;
+
+    @Option(
+            names = "--kernel",
+            paramLabel = "KERNEL",
+            defaultValue = "java",
+            description = "What computes: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}). The reference computes"
+                    + " products in float64.")
+    private KernelChoice kernel;
+
+    @Option(names = "--dry-run", description = "Say what would be done, and write nothing.")
+    private boolean dryRun;
+
+    @Option(
             names = "--master",
             paramLabel = "URL",
             description = "Spark master for --plan (default: spark-submit's, else all cores of this machine).")
@@ -112,13 +162,26 @@ final class MergeCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        boolean blank = Stream.of(adapter, base, plan, output).anyMatch(given -> given != null && given.isBlank());
-        boolean single = adapter != null && base != null;
-        if (blank || (plan == null) != single || plan != null && (adapter != null || base != null)) {
+        boolean blank = Stream.concat(
+                        adapters.stream(), Stream.of(base, plan, output).filter(Objects::nonNull))
+                .anyMatch(String::isBlank);
+        boolean single = !adapters.isEmpty() && base != null;
+        if (blank || (plan == null) != single || plan != null && (!adapters.isEmpty() || base != null)) {
             throw new Doraxis.UsageException("give --adapter, --base and --output, or --plan and --output");
         }
-        ModuleAxis axis = assumedAxis == null ? null : assumedAxis.axis();
-        return plan == null ? one(axis) : planned(axis);
+        if (plan != null && dryRun) {
+            throw new Doraxis.UsageException("--dry-run is for a single merge: give --adapter and --base");
+        }
+        if (!Double.isFinite(strength)) {
+            throw new Doraxis.UsageException("--strength is no number");
+        }
+        MergeRequest.Settings settings = new MergeRequest.Settings(
+                assumedAxis == null ? null : assumedAxis.axis(),
+                allowUnmatched,
+                dtype == null ? null : dtype.dtype,
+                maxShardSize,
+                kernel);
+        return plan == null ? one(settings) : planned(settings);
     }
 
     private Strength strength() {
@@ -129,14 +192,17 @@ final class MergeCommand implements Callable<Integer> {
                         : Strength.Rule.valueOf(strengthRule.name().toUpperCase(Locale.ROOT)));
     }
 
-    private int one(ModuleAxis axis) {
+    private int one(MergeRequest.Settings settings) {
         Configuration configuration = SparkSessions.storeSettings();
-        MergeResult result = MergeJob.one(
-                configuration,
-                new MergeItem(adapter, base, output, axis, strength(), allowUnmatched),
-                Doraxis.version());
+        List<MergeRequest.Use> uses = adapters.stream()
+                .map(uri -> new MergeRequest.Use(uri, strength()))
+                .toList();
+        MergeRequest request = new MergeRequest(uses, base, output, settings);
+        MergeResult result = dryRun
+                ? MergeJob.dryRun(configuration, request, Doraxis.version())
+                : MergeJob.one(configuration, request, Doraxis.version());
         switch (result.status()) {
-            case DONE, UP_TO_DATE -> {
+            case DONE, UP_TO_DATE, PLANNED -> {
                 PrintWriter out = spec.commandLine().getOut();
                 out.printf("%s %s%n", output, result.status());
                 out.printf(
@@ -146,10 +212,16 @@ final class MergeCommand implements Callable<Integer> {
                                 .collect(Collectors.joining(", ")));
                 if (result.maxChange() != null) {
                     out.printf(
-                            "tensors       %,d written, %,d copied; largest change of an element %.3g%n",
-                            result.written(), result.copied(), result.maxChange());
+                            "tensors       %,d written, %,d copied; largest change of an element %.3g, mean %.3g%n",
+                            result.written(), result.copied(), result.maxChange(), result.meanChange());
                     out.printf("sha256        %s%n", result.outputDigest());
+                    out.printf("kernel        %s on %s%n", result.kernel(), result.device());
+                } else if (result.status() == MergeResult.Status.PLANNED) {
+                    out.printf(
+                            "tensors       %,d to write, %,d to copy; %,d bytes%n",
+                            result.written(), result.copied(), result.bytesWritten());
                 }
+                result.warnings().forEach(warning -> out.printf("warning       %s%n", warning));
                 out.flush();
                 return 0;
             }
@@ -162,12 +234,11 @@ final class MergeCommand implements Callable<Integer> {
         }
     }
 
-    private int planned(ModuleAxis axis) throws Exception {
+    private int planned(MergeRequest.Settings settings) throws Exception {
         MergeRecord record;
         try (SparkSession spark = SparkSessions.open("merge", master, READS_IN_FLIGHT);
                 Progress progress = new Progress(System.err, Boolean.getBoolean("doraxis.terminal"))) {
-            record = new MergeJob(spark, plan, output, progress, Doraxis.version())
-                    .run(axis, strength(), allowUnmatched);
+            record = new MergeJob(spark, plan, output, progress, Doraxis.version()).run(strength(), settings);
         }
         PrintWriter out = spec.commandLine().getOut();
         out.printf(

@@ -11,45 +11,45 @@ import scala.jdk.javaapi.CollectionConverters;
 final class MergesTable {
     static final String NAME = "merges";
     static final String STATUS = "status";
-    private static final String CPU = "cpu";
     private static final DataType STRING = DataTypes.StringType;
 
     static final StructType SCHEMA = new StructType()
-            .add("adapter", STRING, false, "The adapter, as the plan names it.")
+            .add("adapter", STRING, false, "The adapter, as the plan names it; several with semicolons between them.")
             .add("base", STRING, false, "The base model, as the plan names it.")
-            .add("output", STRING, false, "The file, as the plan names it.")
+            .add("output", STRING, false, "The file or folder, as the plan names it.")
             .add("plan", DataTypes.createMapType(STRING, DataTypes.IntegerType), true, "Modules merged, by algorithm.")
             .add(STATUS, STRING, false, "DONE, REFUSED, FAILED or UP_TO_DATE.")
             .add("error_code", STRING, true, "Why it was refused or failed.")
             .add("error_message", STRING, true, "The same in words.")
             .add("kernel", STRING, true, "What computed it.")
-            .add("device", STRING, true, "On what: cpu.")
+            .add("device", STRING, true, "On what: cpu, or gpu with its address.")
             .add("modules", DataTypes.IntegerType, true, "Modules merged.")
             .add("tensors_written", DataTypes.IntegerType, true, "Tensors of the base that changed.")
-            .add("tensors_copied", DataTypes.IntegerType, true, "Tensors copied byte for byte.")
-            .add("bytes_read", DataTypes.LongType, true, "Of the adapter and the base.")
+            .add("tensors_copied", DataTypes.IntegerType, true, "Tensors that did not.")
+            .add("bytes_read", DataTypes.LongType, true, "Of the adapters and the base.")
             .add("bytes_written", DataTypes.LongType, true, "Size of the output.")
             .add("input_digest", STRING, true, "SHA-256 over the inputs' names, sizes and times, and the request.")
-            .add("output_digest", STRING, true, "SHA-256 of the output.")
+            .add("output_digest", STRING, true, "SHA-256 of the file; of a folder over its files' digests.")
             .add("max_change", DataTypes.DoubleType, true, "Largest change of an element.")
+            .add("mean_change", DataTypes.DoubleType, true, "Mean change of the elements of tensors that changed.")
             .add("rel_error", DataTypes.DoubleType, true, "Null: a merge is exact up to rounding.")
             .add("rel_error_worst_module", STRING, true, "Null, as rel_error.")
+            .add("warnings", DataTypes.createArrayType(STRING), true, "What was left out, and what overflowed.")
             .add("seconds", DataTypes.createMapType(STRING, DataTypes.DoubleType), true, "By phase.");
 
     private MergesTable() {}
 
     static Row row(MergeResult result) {
-        boolean computed = result.status() == MergeResult.Status.DONE;
         return RowFactory.create(
-                result.item().adapter(),
-                result.item().base(),
-                result.item().output(),
+                result.request().adapterNames(),
+                result.request().base(),
+                result.request().output(),
                 CollectionConverters.asScala(result.plan()),
                 result.status().name(),
                 result.code(),
                 result.message(),
-                computed ? MergeFile.KERNEL : null,
-                computed ? CPU : null,
+                result.kernel(),
+                result.device(),
                 result.plan().values().stream().mapToInt(Integer::intValue).sum(),
                 result.written(),
                 result.copied(),
@@ -58,8 +58,10 @@ final class MergesTable {
                 result.inputDigest(),
                 result.outputDigest(),
                 result.maxChange(),
+                result.meanChange(),
                 null,
                 null,
+                CollectionConverters.asScala(result.warnings()).toSeq(),
                 CollectionConverters.asScala(result.seconds()));
     }
 }

@@ -1,0 +1,37 @@
+package io.doraxis.merge;
+
+/**
+ * Matrix products on one device: the part of a merge whose cost grows with the rank. Everything else, decoding, norms,
+ * scaling and rounding, costs a few operations per element and is done beside it, where the bytes are.
+ *
+ * <p>An instance belongs to one thread at a time; the same call gives the same bits.
+ */
+public interface TensorKernel extends AutoCloseable {
+    /** Stored in the merges table, such as {@code java-float32}. */
+    String name();
+
+    /** Stored in the merges table: {@code cpu}, or {@code gpu:} with the device's address. */
+    String device();
+
+    /**
+     * Adds a scaled product, in float32 or wider: {@code sum += scale * left x right}.
+     *
+     * @param sum [rows, columns]
+     * @param left [rows, inner]
+     * @param right [inner, columns]
+     * @throws IllegalArgumentException if the shapes do not fit
+     */
+    void addProduct(FloatMatrix sum, float scale, FloatMatrix left, FloatMatrix right);
+
+    /** Gives back what it holds of the device. */
+    @Override
+    default void close() {}
+
+    /** @throws IllegalArgumentException if the shapes do not fit */
+    static void requireFit(FloatMatrix sum, FloatMatrix left, FloatMatrix right) {
+        if (left.columns() != right.rows() || sum.rows() != left.rows() || sum.columns() != right.columns()) {
+            throw new IllegalArgumentException("[%d, %d] x [%d, %d] into [%d, %d]"
+                    .formatted(left.rows(), left.columns(), right.rows(), right.columns(), sum.rows(), sum.columns()));
+        }
+    }
+}

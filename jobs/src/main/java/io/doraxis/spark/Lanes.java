@@ -1,0 +1,93 @@
+package io.doraxis.spark;
+
+import io.doraxis.merge.MergeRefusedException;
+import io.doraxis.merge.TensorKernel;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
+
+/** Threads that compute blocks of a tensor, each with a kernel of its own. */
+final class Lanes implements AutoCloseable {
+    private final List<TensorKernel> kernels = new ArrayList<>();
+    private final ExecutorService threads;
+
+    Lanes(int count, Supplier<TensorKernel> kernel) {
+        for (int i = 0; i < count; i++) {
+            kernels.add(kernel.get());
+        }
+        threads = Executors.newFixedThreadPool(count, DaemonThreads.named("merge"));
+    }
+
+    /** The computation of one block. */
+    @FunctionalInterface
+    interface Work {
+        void block(int block, TensorKernel kernel) throws MergeRefusedException;
+    }
+
+    /**
+     * Computes all blocks, in any order.
+     *
+     * @throws MergeRefusedException what the first of the blocks that failed threw
+     */
+    void run(int blocks, Work work) throws MergeRefusedException {
+        AtomicInteger next = new AtomicInteger();
+        Exception[] failures = new Exception[blocks];
+        List<Future<?>> running = new ArrayList<>();
+        for (TensorKernel kernel : kernels.subList(0, Math.min(kernels.size(), blocks))) {
+            running.add(threads.submit(() -> {
+                for (int block = next.getAndIncrement(); block < blocks; block = next.getAndIncrement()) {
+                    try {
+                        work.block(block, kernel);
+                    } catch (MergeRefusedException | RuntimeException e) {
+                        failures[block] = e;
+                        next.set(blocks);
+                    }
+                }
+            }));
+        }
+        for (Future<?> each : running) {
+            await(each);
+        }
+        for (Exception failure : failures) {
+            if (failure instanceof MergeRefusedException refused) {
+                throw refused;
+            }
+            if (failure != null) {
+                throw (RuntimeException) failure;
+            }
+        }
+    }
+
+    private static void await(Future<?> running) {
+        try {
+            running.get();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException("the merge was interrupted", e);
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof Error error) {
+                throw error;
+            }
+            throw new IllegalStateException(e.getCause());
+        }
+    }
+
+    String kernel() {
+        return kernels.get(0).name();
+    }
+
+    String device() {
+        return kernels.get(0).device();
+    }
+
+    @Override
+    public void close() {
+        threads.shutdownNow();
+        kernels.forEach(TensorKernel::close);
+    }
+}

@@ -1,0 +1,136 @@
+package io.doraxis.spark;
+
+import io.doraxis.merge.MergeRefusedException;
+import io.doraxis.store.ObjectStore;
+import java.io.IOException;
+import java.io.Serializable;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import org.apache.spark.broadcast.Broadcast;
+import org.apache.spark.sql.Row;
+import org.apache.spark.util.SerializableConfiguration;
+import scala.Tuple2;
+
+/**
+ * What tasks do with merges: plan them, write their files, gather what became of the files.
+ *
+ * @param threads of one task
+ */
+record MergeUnits(Broadcast<SerializableConfiguration> configuration, String toolVersion, int threads)
+        implements Serializable {
+    /**
+     * One file of one merge.
+     *
+     * @param row number of the merge
+     * @param shard number of the file
+     */
+    record Unit(long row, int shard) implements Serializable {}
+
+    /**
+     * A merge with the cost of each of its files.
+     *
+     * @param refusal null where it can be done
+     */
+    record Planned(long row, MergeRequest request, List<Long> shardCosts, MergeResult refusal) implements Serializable {
+        List<MergePacking.Cost> costs() {
+            List<MergePacking.Cost> costs = new ArrayList<>();
+            for (int shard = 0; shard < shardCosts.size(); shard++) {
+                costs.add(new MergePacking.Cost(new Unit(row, shard), shardCosts.get(shard)));
+            }
+            return costs;
+        }
+
+        List<Tuple2<Unit, MergeRequest>> units() {
+            return costs().stream()
+                    .map(cost -> new Tuple2<>(cost.unit(), request))
+                    .toList();
+        }
+
+        List<Tuple2<Long, Written>> refused() {
+            return refusal == null ? List.of() : List.of(new Tuple2<>(row, Written.ended(refusal)));
+        }
+    }
+
+    /**
+     * A file that was written.
+     *
+     * @param ended what became of the merge, where that is known already: it failed, or has one file
+     */
+    record Written(MergeRequest request, int shard, ShardResult result, String kernel, String device, MergeResult ended)
+            implements Serializable {
+        static Written ended(MergeResult merge) {
+            return new Written(merge.request(), 0, null, null, null, merge);
+        }
+    }
+
+    private ObjectStore store() {
+        return new ObjectStore(configuration.value().value());
+    }
+
+    Planned plan(Tuple2<Long, MergeRequest> numbered) {
+        MergeRequest request = numbered._2;
+        try {
+            PreparedMerge merge = PreparedMerge.of(store(), request, toolVersion);
+            List<Long> costs = merge.shards().stream().map(merge::cost).toList();
+            return new Planned(numbered._1, request, costs, null);
+        } catch (MergeRefusedException e) {
+            return new Planned(numbered._1, request, List.of(), MergeResult.refused(request, e));
+        } catch (IOException e) {
+            return new Planned(numbered._1, request, List.of(), MergeResult.failed(request, e));
+        }
+    }
+
+    Tuple2<Long, Written> write(Tuple2<Unit, MergeRequest> work) {
+        return new Tuple2<>(work._1.row, written(work._1.shard, work._2));
+    }
+
+    private Written written(int shard, MergeRequest request) {
+        ObjectStore store = store();
+        long started = System.nanoTime();
+        try {
+            PreparedMerge merge = PreparedMerge.of(store, request, toolVersion);
+            double planned = (System.nanoTime() - started) / 1e9;
+            try (Lanes lanes = new Lanes(threads, request.settings().kernel()::open)) {
+                ShardResult result = new ShardWriter(store, merge, lanes)
+                        .write(merge.shards().get(shard));
+                return merge.shards().size() > 1
+                        ? new Written(request, shard, result, lanes.kernel(), lanes.device(), null)
+                        : Written.ended(MergeResult.of(
+                                merge, List.of(result), lanes.kernel(), lanes.device(), Map.of("plan", planned)));
+            }
+        } catch (MergeRefusedException e) {
+            return Written.ended(MergeResult.refused(request, e));
+        } catch (IOException e) {
+            return Written.ended(MergeResult.failed(request, e));
+        }
+    }
+
+    Row finish(Tuple2<Long, Iterable<Written>> merge) {
+        List<Written> files = new ArrayList<>();
+        merge._2.forEach(files::add);
+        files.sort(Comparator.comparingInt(Written::shard));
+        return MergesTable.row(result(files));
+    }
+
+    private MergeResult result(List<Written> files) {
+        for (Written file : files) {
+            if (file.ended != null) {
+                return file.ended;
+            }
+        }
+        Written first = files.get(0);
+        ObjectStore store = store();
+        try {
+            PreparedMerge merge = PreparedMerge.of(store, first.request, toolVersion);
+            List<ShardResult> shards = files.stream().map(Written::result).toList();
+            ModelIndex.write(store, merge, shards);
+            return MergeResult.of(merge, shards, first.kernel, first.device, Map.of());
+        } catch (MergeRefusedException e) {
+            return MergeResult.refused(first.request, e);
+        } catch (IOException e) {
+            return MergeResult.failed(first.request, e);
+        }
+    }
+}

@@ -1,0 +1,322 @@
+package io.doraxis.spark;
+
+import io.doraxis.adapter.AdapterModule;
+import io.doraxis.audit.CheckpointAudit;
+import io.doraxis.audit.CheckpointAudit.Part;
+import io.doraxis.audit.CheckpointAuditor;
+import io.doraxis.audit.CheckpointAuditor.ValueSource;
+import io.doraxis.audit.CheckpointAuditor.Values;
+import io.doraxis.audit.Status;
+import io.doraxis.catalog.Checkpoint;
+import io.doraxis.catalog.StoredObject;
+import io.doraxis.consumer.ConsumerRules;
+import io.doraxis.merge.MergeAdapter;
+import io.doraxis.merge.MergePlan;
+import io.doraxis.merge.MergePlanner;
+import io.doraxis.merge.MergeRefusedException;
+import io.doraxis.merge.MergeRefusedException.Code;
+import io.doraxis.merge.OutputShard;
+import io.doraxis.merge.OutputTensor;
+import io.doraxis.store.CheckpointFinder;
+import io.doraxis.store.Fetcher;
+import io.doraxis.store.ObjectStore;
+import io.doraxis.tensorfile.Dtype;
+import io.doraxis.tensorfile.Finding;
+import io.doraxis.tensorfile.FloatDecoder;
+import io.doraxis.tensorfile.FloatEncoder;
+import io.doraxis.tensorfile.Reason;
+import io.doraxis.tensorfile.StoreException;
+import io.doraxis.tensorfile.TensorInfo;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.EnumSet;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.regex.Pattern;
+
+/**
+ * A merge before any number is computed: everything that can be known from the headers is known, and what will be written
+ * is laid out.
+ *
+ * @param adapters their weight files, in the order in which they are merged
+ * @param base its weight files
+ * @param shards what is written
+ * @param metadata of each of them
+ * @param folder whether the output is a folder with an index
+ * @param bytesRead for all that
+ */
+record PreparedMerge(
+        MergeRequest request,
+        MergePlan plan,
+        List<StoredObject> adapters,
+        List<StoredObject> base,
+        List<OutputShard> shards,
+        Map<String, String> metadata,
+        boolean folder,
+        long bytesRead) {
+    static final String DIGEST = "doraxis.input_digest";
+    static final String EXTENSION = ".safetensors";
+
+    /** Of an input that is not whole, or says two things. */
+    private static final Set<Finding.Code> REFUSED_FINDINGS = EnumSet.of(
+            Finding.Code.DUPLICATE_TENSOR_NAME,
+            Finding.Code.SHARD_TENSOR_MISSING,
+            Finding.Code.SHARD_TENSOR_REPEATED,
+            Finding.Code.SHARD_OUTSIDE_FOLDER);
+
+    private static final Pattern OTHER_FORMAT = Pattern.compile(".*\\.(?i:bin|pt|pth|ckpt|sft|gguf|onnx|json)");
+
+    private static final String INDEX = "model.safetensors.index.json";
+
+    /**
+     * Reads the headers and plans.
+     *
+     * @throws MergeRefusedException if it cannot be done as asked
+     * @throws StoreException if the store refuses or fails
+     */
+    static PreparedMerge of(ObjectStore store, MergeRequest request, String toolVersion)
+            throws MergeRefusedException, IOException {
+        requireComplete(request);
+        List<MergeAdapter> adapters = new ArrayList<>();
+        List<Checkpoint> inputs = new ArrayList<>();
+        long bytesRead = 0;
+        for (MergeRequest.Use use : request.adapters()) {
+            CheckpointAudit audit = read(store, use.uri(), Code.NOT_AN_ADAPTER);
+            adapters.add(adapter(audit, use));
+            inputs.add(audit.checkpoint());
+            bytesRead += audit.reading().bytesRead();
+        }
+        CheckpointAudit base = read(store, request.base(), Code.UNSUPPORTED_BASE);
+        inputs.add(base.checkpoint());
+        requireApart(store, request.output(), inputs);
+        MergePlan plan = MergePlanner.plan(
+                base.contents().index(),
+                adapters,
+                request.settings().assumedAxis(),
+                request.settings().allowUnmatched());
+        List<OutputShard> shards = shards(request, base);
+        requireWritable(plan, shards);
+        Map<String, String> metadata = new TreeMap<>(base.contents().index().metadata());
+        metadata.putIfAbsent("format", "pt");
+        metadata.put(DIGEST, digest(toolVersion, request, inputs));
+        return new PreparedMerge(
+                request,
+                plan,
+                inputs.subList(0, adapters.size()).stream()
+                        .map(checkpoint -> checkpoint.weights().get(0))
+                        .toList(),
+                base.contents().parts().stream().map(Part::file).toList(),
+                shards,
+                metadata,
+                !request.output().endsWith(EXTENSION),
+                bytesRead + base.reading().bytesRead());
+    }
+
+    private static void requireComplete(MergeRequest request) throws MergeRefusedException {
+        boolean blank = request.adapters().isEmpty()
+                || request.base().isBlank()
+                || request.output().isBlank();
+        for (MergeRequest.Use use : request.adapters()) {
+            blank |= use.uri().isBlank();
+            if (!Double.isFinite(use.strength().value())) {
+                throw new MergeRefusedException(Code.INCOMPLETE_ROW, "the strength is no number");
+            }
+        }
+        if (blank) {
+            throw new MergeRefusedException(Code.INCOMPLETE_ROW, "adapter, base and output are all needed");
+        }
+        if (OTHER_FORMAT.matcher(request.output()).matches()) {
+            throw new MergeRefusedException(
+                    Code.UNSUPPORTED_OUTPUT,
+                    request.output() + ": what is written is " + EXTENSION + ", or a folder of such files");
+        }
+    }
+
+    private static CheckpointAudit read(ObjectStore store, String path, Code refusal)
+            throws MergeRefusedException, IOException {
+        Checkpoint checkpoint;
+        try {
+            checkpoint = CheckpointFinder.find(store, path);
+        } catch (IllegalArgumentException e) {
+            throw new MergeRefusedException(refusal, e.getMessage());
+        }
+        Fetcher.Fetched fetched = new Fetcher(store).fetch(checkpoint);
+        ValueSource scalars = (file, index) -> {
+            List<TensorInfo> wanted = index.tensors().stream()
+                    .filter(tensor -> tensor.shape().elements() == 1)
+                    .toList();
+            return file.isWhole() || wanted.isEmpty()
+                    ? ValueSource.IN_HAND.of(file, index)
+                    : new Values(store.tensors(file.object(), wanted), 1, 0);
+        };
+        CheckpointAudit audit = new CheckpointAuditor(ConsumerRules.bundled())
+                .audit(
+                        checkpoint,
+                        fetched.weights(),
+                        fetched.side(),
+                        refusal == Code.NOT_AN_ADAPTER ? scalars : ValueSource.IN_HAND);
+        if (audit.contents() == null || audit.reading().status() != Status.OK) {
+            Reason reason = audit.reading().reason();
+            if (reason != null && Status.of(reason) == Status.STORE_ERROR) {
+                throw new StoreException(reason, audit.reading().message(), null);
+            }
+            throw new MergeRefusedException(refusal, audit.reading().message());
+        }
+        for (Finding finding : audit.findings()) {
+            if (REFUSED_FINDINGS.contains(finding.code())) {
+                throw new MergeRefusedException(refusal, path + ": " + finding.detail());
+            }
+        }
+        return audit;
+    }
+
+    private static MergeAdapter adapter(CheckpointAudit audit, MergeRequest.Use use) throws MergeRefusedException {
+        if (audit.adapter() == null) {
+            throw new MergeRefusedException(
+                    Code.NOT_AN_ADAPTER, use.uri() + " is " + audit.contents().kind() + ", no adapter");
+        }
+        if (audit.contents().parts().size() != 1) {
+            throw new MergeRefusedException(
+                    Code.NOT_AN_ADAPTER, use.uri() + ": an adapter in several files is not merged");
+        }
+        return new MergeAdapter(
+                audit.contents().index(),
+                audit.adapter().index(),
+                audit.adapter().verdict(),
+                audit.contents().config(),
+                use.strength());
+    }
+
+    /** What is read must not be replaced while it is, nor lost. */
+    private static void requireApart(ObjectStore store, String output, List<Checkpoint> inputs)
+            throws MergeRefusedException, IOException {
+        String place = store.qualified(output);
+        for (Checkpoint input : inputs) {
+            for (StoredObject file : input.weights()) {
+                if (file.uri().equals(place) || file.directory().equals(place)) {
+                    throw new MergeRefusedException(
+                            Code.UNSUPPORTED_OUTPUT, output + " is read for this merge; write to another place");
+                }
+            }
+        }
+    }
+
+    private static List<OutputShard> shards(MergeRequest request, CheckpointAudit base) throws MergeRefusedException {
+        List<List<OutputTensor>> files = new ArrayList<>();
+        for (Part part : base.contents().parts()) {
+            List<TensorInfo> tensors = new ArrayList<>(part.index().tensors());
+            tensors.sort(Comparator.comparingLong(TensorInfo::begin).thenComparingLong(TensorInfo::end));
+            int file = files.size();
+            files.add(tensors.stream()
+                    .map(tensor -> new OutputTensor(
+                            file,
+                            tensor,
+                            dtype(tensor.dtype(), request.settings().dtype())))
+                    .toList());
+        }
+        String output = request.output();
+        if (output.endsWith(EXTENSION)) {
+            return OutputShard.single(output.substring(output.lastIndexOf('/') + 1), files);
+        }
+        Long max = request.settings().maxShardBytes();
+        return max != null
+                ? OutputShard.upTo(max, files)
+                : OutputShard.asBase(
+                        base.contents().parts().stream()
+                                .map(part -> part.file().fileName())
+                                .toList(),
+                        files);
+    }
+
+    /** Only floating tensors become another type. */
+    private static Dtype dtype(Dtype own, Dtype wanted) {
+        return wanted != null && FloatDecoder.decodes(own) ? wanted : own;
+    }
+
+    private static void requireWritable(MergePlan plan, List<OutputShard> shards) throws MergeRefusedException {
+        for (OutputShard shard : shards) {
+            for (OutputTensor tensor : shard.tensors()) {
+                TensorInfo source = tensor.source();
+                if (source.begin() == TensorInfo.NOWHERE) {
+                    throw new MergeRefusedException(
+                            Code.UNSUPPORTED_BASE, "where the data of " + source.name() + " lie is not known");
+                }
+                if (plan.touches(source.name())
+                        && !(FloatDecoder.decodes(source.dtype()) && FloatEncoder.encodes(tensor.dtype()))) {
+                    throw new MergeRefusedException(
+                            Code.UNSUPPORTED_BASE,
+                            source.name() + " is of type " + source.dtype() + ", which is not written");
+                }
+                TensorMerge.requireFits(plan, tensor);
+            }
+        }
+    }
+
+    /** What the output depends on: files as the store tells them apart, and the request. */
+    private static String digest(String toolVersion, MergeRequest request, List<Checkpoint> inputs) {
+        StringBuilder input = new StringBuilder(toolVersion);
+        for (Checkpoint checkpoint : inputs) {
+            checkpoint.weights().forEach(file -> input.append('\n').append(file));
+            checkpoint.side().ifPresent(file -> input.append('\n').append(file));
+        }
+        request.adapters().forEach(use -> input.append('\n').append(use.strength()));
+        input.append('\n').append(request.settings());
+        return sha256(input.toString());
+    }
+
+    static String sha256(String text) {
+        try {
+            byte[] digest = MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.UTF_8));
+            return HexFormat.of().formatHex(digest);
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    String inputDigest() {
+        return metadata.get(DIGEST);
+    }
+
+    /** Where a shard goes. */
+    String place(OutputShard shard) {
+        return folder ? request.output() + "/" + shard.name() : request.output();
+    }
+
+    /** Where the index of the shards goes. */
+    String indexPlace() {
+        String name = shards.size() > 1 && shards.get(0).name().startsWith("diffusion_pytorch_model")
+                ? "diffusion_pytorch_" + INDEX
+                : INDEX;
+        return request.output() + "/" + name;
+    }
+
+    /** About what a shard costs: bytes to copy, and those to compute count four times. */
+    long cost(OutputShard shard) {
+        return shard.tensors().stream()
+                .mapToLong(tensor ->
+                        tensor.source().bytes() * (plan.touches(tensor.source().name()) ? 4 : 1))
+                .sum();
+    }
+
+    /** Modules merged, by algorithm. */
+    Map<String, Integer> modules() {
+        Map<String, Integer> modules = new TreeMap<>();
+        plan.weights()
+                .values()
+                .forEach(steps -> steps.forEach(step -> modules.merge(described(step.module()), 1, Integer::sum)));
+        return modules;
+    }
+
+    private static String described(AdapterModule module) {
+        return module.hasDora()
+                ? module.algorithm() + " DoRA"
+                : module.algorithm().name();
+    }
+}

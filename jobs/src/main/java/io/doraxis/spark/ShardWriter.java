@@ -1,0 +1,311 @@
+package io.doraxis.spark;
+
+import io.doraxis.catalog.FirstRead;
+import io.doraxis.catalog.StoredObject;
+import io.doraxis.merge.MergePlan;
+import io.doraxis.merge.MergeRefusedException;
+import io.doraxis.merge.MergeRefusedException.Code;
+import io.doraxis.merge.OutputShard;
+import io.doraxis.merge.OutputTensor;
+import io.doraxis.store.ObjectStore;
+import io.doraxis.store.OutputFile;
+import io.doraxis.tensorfile.MalformedTensorFileException;
+import io.doraxis.tensorfile.SafetensorsReader;
+import io.doraxis.tensorfile.SafetensorsWriter;
+import io.doraxis.tensorfile.TensorData;
+import io.doraxis.tensorfile.TensorInfo;
+import java.io.Closeable;
+import java.io.EOFException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.IntFunction;
+
+/**
+ * Writes one file of a merged model: the base is read from front to back, the next piece while one is computed and the
+ * last one written. What the adapters do not touch is copied byte for byte.
+ */
+final class ShardWriter {
+    /** What is read, computed and written at a time, of tensors that can be computed by their rows. */
+    private static final int PIECE_BYTES = 8 << 20;
+
+    /** An adapter up to this part of the memory is read at once, a larger one as its tensors are needed. */
+    private static final long ADAPTER_SHARE = 16;
+
+    private final ObjectStore store;
+    private final PreparedMerge merge;
+    private final Lanes lanes;
+    private final List<TensorData> wholeAdapters = new ArrayList<>();
+    private final ExecutorService reader = Executors.newSingleThreadExecutor(DaemonThreads.named("read"));
+    private final ExecutorService writer = Executors.newSingleThreadExecutor(DaemonThreads.named("write"));
+    private final AtomicLong bytesRead = new AtomicLong();
+
+    ShardWriter(ObjectStore store, PreparedMerge merge, Lanes lanes) {
+        this.store = store;
+        this.merge = merge;
+        this.lanes = lanes;
+    }
+
+    /**
+     * Writes a shard and publishes it, unless it is there already.
+     *
+     * @throws MergeRefusedException if a number is none, or memory is too small
+     * @throws IOException if the store refuses or fails
+     */
+    ShardResult write(OutputShard shard) throws MergeRefusedException, IOException {
+        long started = System.nanoTime();
+        String place = merge.place(shard);
+        if (isThere(place)) {
+            return ShardResult.upToDate(shard);
+        }
+        readSmallAdapters();
+        ShardResult.Tally tally = new ShardResult.Tally();
+        OutputFile output = OutputFile.create(store, place);
+        try (BaseStream base = new BaseStream(shard)) {
+            output.write(SafetensorsWriter.header(written(shard), merge.metadata()));
+            write(shard, base, output, tally);
+            double computed = since(started);
+            output.publish();
+            return tally.result(
+                    shard, bytesRead.get(), output.bytes(), output.digest(), computed, since(started) - computed);
+        } catch (IllegalArgumentException e) {
+            throw new MergeRefusedException(Code.SHAPE_MISMATCH, e.getMessage());
+        } finally {
+            reader.shutdownNow();
+            writer.shutdownNow();
+            output.close();
+        }
+    }
+
+    private static double since(long started) {
+        return (System.nanoTime() - started) / 1e9;
+    }
+
+    private boolean isThere(String place) {
+        try {
+            StoredObject output = store.object(place);
+            byte[] head = store.head(output, FirstRead.ofWeights(output));
+            return merge.inputDigest()
+                    .equals(SafetensorsReader.read(store.reader(output), head, head.length)
+                            .metadata()
+                            .get(PreparedMerge.DIGEST));
+        } catch (IOException | MalformedTensorFileException e) {
+            return false; // there is none yet, or another
+        }
+    }
+
+    private static List<TensorInfo> written(OutputShard shard) {
+        return shard.tensors().stream()
+                .map(tensor -> new TensorInfo(
+                        tensor.source().name(), tensor.dtype(), tensor.source().shape(), 0, tensor.bytes()))
+                .toList();
+    }
+
+    private void readSmallAdapters() throws IOException {
+        for (StoredObject adapter : merge.adapters()) {
+            boolean small = adapter.size() < Runtime.getRuntime().maxMemory() / ADAPTER_SHARE
+                    && adapter.size() < Integer.MAX_VALUE - 8;
+            byte[] bytes = small ? all(adapter) : null;
+            wholeAdapters.add(small ? TensorData.ofHead(bytes, bytes.length) : null);
+        }
+    }
+
+    private byte[] all(StoredObject object) throws IOException {
+        byte[] bytes = new byte[(int) object.size()];
+        try (InputStream in = store.reader(object).open(0, object.size())) {
+            readFully(in, bytes, bytes.length);
+        }
+        bytesRead.addAndGet(bytes.length);
+        return bytes;
+    }
+
+    private static void readFully(InputStream in, byte[] into, int length) throws IOException {
+        if (in.readNBytes(into, 0, length) < length) {
+            throw new EOFException("the file ends early");
+        }
+    }
+
+    /** The tensors of every adapter that one of the base's is merged with. */
+    private IntFunction<TensorData> factors(OutputTensor tensor) throws IOException {
+        List<TensorData> factors = new ArrayList<>();
+        for (int i = 0; i < merge.adapters().size(); i++) {
+            TensorData whole = wholeAdapters.get(i);
+            if (whole == null) {
+                List<TensorInfo> wanted = merge.plan().factors(tensor.source().name(), i);
+                whole = store.tensors(merge.adapters().get(i), wanted);
+                bytesRead.addAndGet(wanted.stream().mapToLong(TensorInfo::bytes).sum());
+            }
+            factors.add(whole);
+        }
+        return factors::get;
+    }
+
+    /**
+     * Bytes of a tensor that are handled at a time.
+     *
+     * @param firstRow of the tensor, 0 where rows do not count
+     * @param from first byte, counted from the start of the tensor
+     */
+    private record Piece(OutputTensor tensor, int firstRow, long from, int length, boolean last) {}
+
+    private void write(OutputShard shard, BaseStream base, OutputFile output, ShardResult.Tally tally)
+            throws MergeRefusedException, IOException {
+        Future<?> writing = null;
+        List<Piece> pieces = new ArrayList<>();
+        for (OutputTensor tensor : shard.tensors()) {
+            pieces.addAll(pieces(tensor));
+            if (tensor.source().bytes() == 0) {
+                tally.add(tensor, false, null);
+            }
+        }
+        TensorMerge computing = null;
+        Future<byte[]> ahead = null;
+        for (int i = 0; i < pieces.size(); i++) {
+            Piece piece = pieces.get(i);
+            boolean touched = merge.plan().touches(piece.tensor.source().name());
+            boolean copied =
+                    !touched && piece.tensor.dtype() == piece.tensor.source().dtype();
+            long memory = isOnePass(piece.tensor) || copied ? 0 : TensorMerge.memory(merge.plan(), piece.tensor);
+            Memory.take(memory);
+            try {
+                byte[] stored = ahead == null ? base.read(piece) : waited(ahead);
+                ahead = i + 1 < pieces.size() && pieces.get(i + 1).length <= PIECE_BYTES
+                        ? reader.submit(reading(base, pieces.get(i + 1)))
+                        : null;
+                byte[] made;
+                int length = piece.length;
+                if (piece.tensor.source().strides() != null) {
+                    stored = TensorMerge.rowMajor(piece.tensor.source(), stored);
+                    length = stored.length;
+                }
+                if (copied) {
+                    made = stored;
+                } else {
+                    computing = computing == null
+                            ? new TensorMerge(merge.plan(), piece.tensor, factors(piece.tensor))
+                            : computing;
+                    made = isOnePass(piece.tensor)
+                            ? computing.rows(stored, length, piece.firstRow, lanes)
+                            : computing.whole(stored, lanes);
+                    length = (int) ((long) length
+                            * piece.tensor.dtype().bits()
+                            / piece.tensor.source().dtype().bits());
+                }
+                if (piece.last) {
+                    tally.add(piece.tensor, touched, computing);
+                    computing = null;
+                }
+                if (writing != null) {
+                    waited(writing);
+                }
+                int count = length;
+                writing = writer.submit(() -> {
+                    output.write(made, count);
+                    return null;
+                });
+            } finally {
+                Memory.giveBack(memory);
+            }
+        }
+        if (writing != null) {
+            waited(writing);
+        }
+    }
+
+    private boolean isOnePass(OutputTensor tensor) {
+        return TensorMerge.isOnePass(merge.plan(), tensor);
+    }
+
+    private List<Piece> pieces(OutputTensor tensor) {
+        TensorInfo source = tensor.source();
+        MergePlan plan = merge.plan();
+        if (source.bytes() == 0) {
+            return List.of();
+        }
+        boolean copied = !plan.touches(source.name()) && tensor.dtype() == source.dtype();
+        if (source.strides() != null || !copied && !isOnePass(tensor)) {
+            return List.of(new Piece(tensor, 0, 0, Math.toIntExact(source.bytes()), true));
+        }
+        long rows = Math.max(1, source.shape().dimOrOne(0));
+        long rowBytes = source.bytes() / rows;
+        int block = TensorMerge.blockRows(source.shape());
+        long step = copied ? PIECE_BYTES : rowBytes * block * Math.max(1, PIECE_BYTES / Math.max(1, rowBytes * block));
+        List<Piece> pieces = new ArrayList<>();
+        for (long from = 0; from < source.bytes(); from += step) {
+            int length = Math.toIntExact(Math.min(step, source.bytes() - from));
+            int firstRow = copied ? 0 : Math.toIntExact(from / rowBytes);
+            pieces.add(new Piece(tensor, firstRow, from, length, from + length == source.bytes()));
+        }
+        return pieces;
+    }
+
+    private static Callable<byte[]> reading(BaseStream base, Piece piece) {
+        return () -> base.read(piece);
+    }
+
+    private static <T> T waited(Future<T> future) throws IOException {
+        try {
+            return future.get();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IOException("the merge was interrupted", e);
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof IOException io) {
+                throw io;
+            }
+            if (e.getCause() instanceof Error error) {
+                throw error;
+            }
+            throw new IllegalStateException(e.getCause());
+        }
+    }
+
+    /** The base's files, read forwards; going back opens one again. */
+    private final class BaseStream implements Closeable {
+        /** A gap up to this is read over. */
+        private static final int SKIPPED = 1 << 20;
+
+        private final Map<Integer, Long> ends = new HashMap<>();
+        private InputStream in;
+        private int file = -1;
+        private long at;
+
+        BaseStream(OutputShard shard) {
+            for (OutputTensor tensor : shard.tensors()) {
+                ends.merge(tensor.file(), tensor.source().end(), Math::max);
+            }
+        }
+
+        byte[] read(Piece piece) throws IOException {
+            long from = piece.tensor.source().begin() + piece.from;
+            if (piece.tensor.file() != file || from < at || from > at + SKIPPED) {
+                close();
+                file = piece.tensor.file();
+                in = store.reader(merge.base().get(file)).open(from, ends.get(file));
+                at = from;
+            }
+            in.skipNBytes(from - at);
+            byte[] bytes = new byte[piece.length];
+            readFully(in, bytes, bytes.length);
+            at = from + bytes.length;
+            bytesRead.addAndGet(bytes.length);
+            return bytes;
+        }
+
+        @Override
+        public void close() throws IOException {
+            if (in != null) {
+                in.close();
+            }
+        }
+    }
+}

@@ -12,6 +12,10 @@ sealed interface Delta {
      */
     void addRows(FloatMatrix sum, int firstRow, float scale, TensorKernel kernel);
 
+    int rows();
+
+    int columns();
+
     /** The same for a base that keeps the weight as [in, out]. */
     Delta transposed();
 
@@ -20,6 +24,16 @@ sealed interface Delta {
         @Override
         public void addRows(FloatMatrix sum, int firstRow, float scale, TensorKernel kernel) {
             kernel.addProduct(sum, scale, left.rowRange(firstRow, sum.rows()), right);
+        }
+
+        @Override
+        public int rows() {
+            return left.rows();
+        }
+
+        @Override
+        public int columns() {
+            return right.columns();
         }
 
         @Override
@@ -39,6 +53,16 @@ sealed interface Delta {
             for (int i = 0; i < one.values().length; i++) {
                 sum.values()[sum.offset() + i] += one.values()[i] * other.values()[i];
             }
+        }
+
+        @Override
+        public int rows() {
+            return first.rows();
+        }
+
+        @Override
+        public int columns() {
+            return first.columns();
         }
 
         @Override
@@ -65,6 +89,16 @@ sealed interface Delta {
         }
 
         @Override
+        public int rows() {
+            return Math.multiplyExact(left.rows(), right.rows());
+        }
+
+        @Override
+        public int columns() {
+            return Math.multiplyExact(left.columns(), right.columns());
+        }
+
+        @Override
         public Kronecker transposed() {
             return new Kronecker(left.transposed(), right.transposed());
         }
@@ -78,6 +112,16 @@ sealed interface Delta {
             for (int i = 0; i < sum.rows() * sum.columns(); i++) {
                 sum.values()[sum.offset() + i] += scale * values.values()[from + i];
             }
+        }
+
+        @Override
+        public int rows() {
+            return values.rows();
+        }
+
+        @Override
+        public int columns() {
+            return values.columns();
         }
 
         @Override

@@ -148,6 +148,8 @@ public final class MergePlanner {
             why = "factors are not in the file";
         } else if (module.algorithm() == Algorithm.TLORA) {
             why = "T-LoRA's initial product is not in the file";
+        } else if (module.tensors().hasAny(Role.SCALAR, Role.GLORA_BM, Role.LOKR_T1)) {
+            why = "it has factors that no known version of LyCORIS writes";
         } else if (module.tensors().hasAny(Role.IA3_VECTOR, Role.PEFT_OFT_R, Role.PEFT_BOFT_R)) {
             why = "PEFT's " + module.algorithm() + " is not merged yet";
         }

@@ -136,6 +136,10 @@ public final class MergedLayer {
                         .orElseThrow(() -> new IllegalArgumentException("on_input is not there"))
                 != 0;
         double[] scales = factors.values(WEIGHT);
+        int wanted = onInput ? base.columns() / kernel : base.rows();
+        if (scales.length != wanted) {
+            throw new IllegalArgumentException(scales.length + " scales for " + wanted);
+        }
         for (int i = 0; i < scales.length; i++) {
             scales[i] = 1 + strength * scales[i];
         }

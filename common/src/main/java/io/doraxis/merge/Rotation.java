@@ -27,12 +27,20 @@ final class Rotation {
                 : 0;
         int size = Math.toIntExact(
                 factors.shape(OFT_BLOCKS).dim(factors.shape(OFT_BLOCKS).rank() - 1));
+        long perStage = factors.shape(OFT_BLOCKS).elements() / Math.max(1, (long) size * size);
+        if (size == 0 || base.rows() % size != 0 || perStage % (base.rows() / size) != 0) {
+            throw new IllegalArgumentException(
+                    "blocks of " + factors.shape(OFT_BLOCKS) + " for a weight of " + base.rows() + " rows");
+        }
         List<Matrix> blocks = rotations(factors.values(OFT_BLOCKS), size, alpha * base.rows(), strength);
         Matrix rotated = factors.module().algorithm() == Algorithm.OFT
                 ? diagonal(blocks, size, base)
                 : butterfly(blocks, size, base);
         if (factors.has(OFT_RESCALE)) {
             double[] rescale = factors.values(OFT_RESCALE);
+            if (rescale.length != rotated.rows()) {
+                throw new IllegalArgumentException(rescale.length + " scales for " + rotated.rows() + " rows");
+            }
             for (int row = 0; row < rotated.rows(); row++) {
                 rotated.scaleRow(row, rescale[row]);
             }

@@ -60,12 +60,18 @@ final class RowMerge {
     /**
      * Reads a module's factors.
      *
+     * @param columns of the stored weight
      * @param kernel kernel positions per input
-     * @throws IllegalArgumentException if a tensor is not there or holds no floats
+     * @throws IllegalArgumentException if a tensor is not there, holds no floats or does not fit the weight
      */
-    static RowMerge of(Step step, int kernel, TensorData data) {
+    static RowMerge of(Step step, int columns, int kernel, TensorData data) {
         AdapterModule module = step.module();
-        Delta delta = DeltaWeight.delta(module, data);
+        Delta stored = DeltaWeight.delta(module, data);
+        Delta delta = step.transposed() ? stored.transposed() : stored;
+        if (delta.columns() != columns || delta.rows() < step.moduleRow() + step.rows()) {
+            throw new IllegalArgumentException("%s: a delta weight of [%d, %d] for a weight of [%d, %d]"
+                    .formatted(module.name(), delta.rows(), delta.columns(), step.rows(), columns));
+        }
         double scale =
                 module.algorithm() == Algorithm.FULL || module.algorithm() == Algorithm.NORM ? 1 : module.scale();
         boolean within = magnitudeOf(step) == null || step.strength().rule() == Strength.Rule.PEFT;
@@ -73,7 +79,7 @@ final class RowMerge {
         double[] magnitude = magnitudeOf(step) == null
                 ? null
                 : new Factors(module, data).values(magnitudeOf(step).tensor());
-        return new RowMerge(step, step.transposed() ? delta.transposed() : delta, (float) applied, magnitude, kernel);
+        return new RowMerge(step, delta, (float) applied, magnitude, kernel);
     }
 
     private static Magnitude magnitudeOf(Step step) {

@@ -28,9 +28,10 @@ public final class WeightMerge {
 
     static WeightMerge of(List<Step> steps, Shape weight, IntFunction<TensorData> data) {
         int kernel = Math.toIntExact(weight.from(2).elements());
+        int columns = Math.toIntExact(weight.from(1).elements());
         List<RowMerge> modules = new ArrayList<>(steps.size());
         for (Step step : steps) {
-            modules.add(RowMerge.of(step, kernel, data.apply(step.adapter())));
+            modules.add(RowMerge.of(step, columns, kernel, data.apply(step.adapter())));
         }
         return new WeightMerge(modules);
     }

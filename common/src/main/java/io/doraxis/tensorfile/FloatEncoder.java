@@ -12,6 +12,9 @@ public final class FloatEncoder {
     private static final int INFINITE_HALF = 0x7c00;
     private static final int INFINITE_FLOAT = 0x7f800000;
 
+    /** 2^-14 as bits of a float. */
+    private static final int SMALLEST_NORMAL_HALF = 113 << 23;
+
     /** Elements encoded at a time. */
     private static final int CHUNK = 4096;
 
@@ -89,19 +92,26 @@ public final class FloatEncoder {
         for (int i = 0; i < count; i++) {
             int bits = Float.floatToRawIntBits(values[from + i]);
             int magnitude = bits & 0x7fffffff;
-            if (magnitude > INFINITE_FLOAT) {
-                halves[i] = 0x7e00;
-                continue;
+            int half;
+            if (magnitude >= SMALLEST_NORMAL_HALF && magnitude < INFINITE_FLOAT) {
+                int rounded = magnitude - SMALLEST_NORMAL_HALF + 0xfff + (magnitude >>> 13 & 1) >>> 13;
+                half = Math.min(rounded + (1 << 10), INFINITE_HALF);
+                infinite += half == INFINITE_HALF ? 1 : 0;
+            } else {
+                half = smallOrNoNumber(magnitude);
             }
-            // a number whose last bit is worth the half's last: adding it rounds
-            int step = Math.max(magnitude & INFINITE_FLOAT, 113 << 23) + (13 << 23);
-            float rounder = Float.intBitsToFloat(Math.min(step, 0x7f000000));
-            float rounded = (Float.intBitsToFloat(magnitude) + rounder) - rounder;
-            int half = Math.min(Float.floatToRawIntBits(rounded * 0x1p-112f) >>> 13, INFINITE_HALF);
-            infinite += half == INFINITE_HALF && magnitude < INFINITE_FLOAT ? 1 : 0;
             halves[i] = (short) (bits >>> 16 & 0x8000 | half);
         }
         return infinite;
+    }
+
+    /** Below the normal halves, or infinite, or NaN: as bits of a float. */
+    private static int smallOrNoNumber(int magnitude) {
+        if (magnitude >= INFINITE_FLOAT) {
+            return magnitude == INFINITE_FLOAT ? INFINITE_HALF : 0x7e00;
+        }
+        // the last bit of 0.5 is worth the last of a half: adding it rounds
+        return Float.floatToRawIntBits(Float.intBitsToFloat(magnitude) + 0.5f) - Float.floatToRawIntBits(0.5f);
     }
 
     private static int toBfloats(float[] values, int from, short[] halves, int count) {

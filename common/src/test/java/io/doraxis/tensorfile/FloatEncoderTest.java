@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.Random;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -65,5 +66,64 @@ class FloatEncoderTest {
     @Test
     void typesThatAreNotWrittenAreRefused() {
         assertThatIllegalArgumentException().isThrownBy(() -> encoded(Dtype.I32, 1));
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"F8_E4M3", "F8_E5M2"})
+    void everyNumberOfEightBitsComesBack(Dtype dtype) {
+        float[] value = new float[1];
+        IntStream.range(0, 1 << 8).forEach(pattern -> {
+            FloatDecoder.decode(dtype, ByteBuffer.wrap(new byte[] {(byte) pattern}), value, 1);
+            if (Float.isFinite(value[0])) {
+                assertThat(encoded(dtype, value[0]).get() & 0xff).isEqualTo(pattern);
+            }
+        });
+    }
+
+    @Test
+    void eightBitsKeepTheirLargestNumberInsteadOfWhatIsLarger() {
+        ByteBuffer data = ByteBuffer.allocate(4);
+        assertThat(FloatEncoder.encode(Dtype.F8_E4M3, new double[] {463.9, 465, -1e9, 448}, data))
+                .isEqualTo(2);
+        assertThat(data.array()).containsExactly(0x7e, 0x7e, 0xfe, 0x7e);
+        assertThat(FloatEncoder.encode(Dtype.F8_E5M2, new double[] {57344, -70000}, data.clear()))
+                .isEqualTo(1);
+        assertThat(data.array()).startsWith(0x7b, 0xfb);
+    }
+
+    /** All that is special about halves, their neighbours, and many floats between. */
+    private static float[] floats() {
+        float[] values = new float[300_000];
+        Random random = new Random(7);
+        for (int i = 0; i < values.length; i++) {
+            values[i] = Float.intBitsToFloat(random.nextInt());
+        }
+        for (int pattern = 0; pattern < 1 << 15; pattern++) {
+            float half = ElementValue.halfToFloat((short) pattern);
+            float between = half + (ElementValue.halfToFloat((short) (pattern + 1)) - half) / 2; // a tie
+            values[3 * pattern] = half;
+            values[3 * pattern + 1] = between;
+            values[3 * pattern + 2] = -Math.nextUp(between);
+        }
+        return values;
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"})
+    void floatsGiveTheBytesOfTheirDoubles(Dtype dtype) {
+        float[] floats = floats();
+        double[] doubles =
+                IntStream.range(0, floats.length).mapToDouble(i -> floats[i]).toArray();
+        ByteBuffer expected =
+                ByteBuffer.allocate(floats.length * dtype.bits() / 8).order(ByteOrder.LITTLE_ENDIAN);
+        ByteBuffer actual = ByteBuffer.allocate(expected.capacity()).order(ByteOrder.LITTLE_ENDIAN);
+        int tooLarge = FloatEncoder.encode(dtype, doubles, expected);
+        assertThat(FloatEncoder.encode(dtype, floats, 0, floats.length, actual)).isEqualTo(tooLarge);
+        assertThat(actual.position()).isEqualTo(expected.position());
+        float[] wanted = new float[floats.length];
+        float[] found = new float[floats.length];
+        FloatDecoder.decode(dtype, expected.flip().order(ByteOrder.LITTLE_ENDIAN), wanted, wanted.length);
+        FloatDecoder.decode(dtype, actual.flip().order(ByteOrder.LITTLE_ENDIAN), found, found.length);
+        assertThat(found).isEqualTo(wanted);
     }
 }

@@ -13,20 +13,43 @@ import java.util.function.Supplier;
 
 /** Threads that compute blocks of a tensor, each with a kernel of its own. */
 final class Lanes implements AutoCloseable {
-    private final List<TensorKernel> kernels = new ArrayList<>();
+    private final List<Lane> lanes = new ArrayList<>();
     private final ExecutorService threads;
 
     Lanes(int count, Supplier<TensorKernel> kernel) {
         for (int i = 0; i < count; i++) {
-            kernels.add(kernel.get());
+            lanes.add(new Lane(kernel.get()));
         }
         threads = Executors.newFixedThreadPool(count, DaemonThreads.named("merge"));
+    }
+
+    /** What one thread computes with: its kernel, and arrays that it uses again and again. */
+    static final class Lane {
+        final TensorKernel kernel;
+        private float[] before = new float[0];
+        private float[] after = new float[0];
+
+        private Lane(TensorKernel kernel) {
+            this.kernel = kernel;
+        }
+
+        /** At least that long. */
+        float[] before(int length) {
+            before = before.length < length ? new float[length] : before;
+            return before;
+        }
+
+        /** At least that long. */
+        float[] after(int length) {
+            after = after.length < length ? new float[length] : after;
+            return after;
+        }
     }
 
     /** The computation of one block. */
     @FunctionalInterface
     interface Work {
-        void block(int block, TensorKernel kernel) throws MergeRefusedException;
+        void block(int block, Lane lane) throws MergeRefusedException;
     }
 
     /**
@@ -38,11 +61,11 @@ final class Lanes implements AutoCloseable {
         AtomicInteger next = new AtomicInteger();
         Exception[] failures = new Exception[blocks];
         List<Future<?>> running = new ArrayList<>();
-        for (TensorKernel kernel : kernels.subList(0, Math.min(kernels.size(), blocks))) {
+        for (Lane lane : lanes.subList(0, Math.min(lanes.size(), blocks))) {
             running.add(threads.submit(() -> {
                 for (int block = next.getAndIncrement(); block < blocks; block = next.getAndIncrement()) {
                     try {
-                        work.block(block, kernel);
+                        work.block(block, lane);
                     } catch (MergeRefusedException | RuntimeException e) {
                         failures[block] = e;
                         next.set(blocks);
@@ -78,16 +101,16 @@ final class Lanes implements AutoCloseable {
     }
 
     String kernel() {
-        return kernels.get(0).name();
+        return lanes.get(0).kernel.name();
     }
 
     String device() {
-        return kernels.get(0).device();
+        return lanes.get(0).kernel.device();
     }
 
     @Override
     public void close() {
         threads.shutdownNow();
-        kernels.forEach(TensorKernel::close);
+        lanes.forEach(lane -> lane.kernel.close());
     }
 }

@@ -129,15 +129,22 @@ final class TensorMerge {
         int blocks = columns == 0 ? 0 : (elements + blockElements - 1) / blockElements;
         passes(stored, elements, firstRow, blocks, lanes);
         Change[] changes = new Change[blocks];
-        lanes.run(blocks, (block, kernel) -> {
+        lanes.run(blocks, (block, lane) -> {
             int from = block * blockElements;
             int count = Math.min(blockElements, elements - from);
-            float[] before = decoded(stored, from, count);
+            float[] before = lane.before(count);
+            decode(stored, from, before, count);
             float[] after = before;
             if (plan.touches(source.name())) {
-                after = replacement == null ? before.clone() : replaced(firstRow * columns + from, count);
+                after = lane.after(count);
+                if (replacement == null) {
+                    System.arraycopy(before, 0, after, 0, count);
+                } else {
+                    decodeReplacement(firstRow * columns + from, after, count);
+                }
                 if (byRows != null) {
-                    byRows.merge(new FloatMatrix(after, count / columns, columns), firstRow + from / columns, kernel);
+                    FloatMatrix rows = new FloatMatrix(after, count / columns, columns);
+                    byRows.merge(rows, firstRow + from / columns, lane.kernel);
                 }
             }
             ByteBuffer out =
@@ -158,32 +165,32 @@ final class TensorMerge {
         for (int pass = 0; byRows != null && pass < byRows.passes(); pass++) {
             double[][] squares = new double[blocks][];
             int number = pass;
-            lanes.run(blocks, (block, kernel) -> {
+            lanes.run(blocks, (block, lane) -> {
                 int from = block * blockElements;
                 int count = Math.min(blockElements, elements - from);
-                float[] values =
-                        replacement == null ? decoded(stored, from, count) : replaced(firstRow * columns + from, count);
-                squares[block] = byRows.squares(
-                        number, new FloatMatrix(values, count / columns, columns), firstRow + from / columns, kernel);
+                float[] values = lane.after(count);
+                if (replacement == null) {
+                    decode(stored, from, values, count);
+                } else {
+                    decodeReplacement(firstRow * columns + from, values, count);
+                }
+                FloatMatrix rows = new FloatMatrix(values, count / columns, columns);
+                squares[block] = byRows.squares(number, rows, firstRow + from / columns, lane.kernel);
             });
             byRows.setNorms(pass, Arrays.asList(squares));
         }
     }
 
-    private float[] decoded(byte[] stored, int from, int count) {
+    private void decode(byte[] stored, int from, float[] values, int count) {
         int width = source.dtype().bits() / 8;
-        float[] values = new float[count];
         ByteBuffer bytes = ByteBuffer.wrap(stored, from * width, count * width).order(ByteOrder.LITTLE_ENDIAN);
         FloatDecoder.decode(source.dtype(), bytes, values, count);
-        return values;
     }
 
-    private float[] replaced(int from, int count) {
+    private void decodeReplacement(int from, float[] values, int count) {
         int width = replacementType.bits() / 8;
-        float[] values = new float[count];
         ByteBuffer bytes = replacement.slice(from * width, count * width).order(ByteOrder.LITTLE_ENDIAN);
         FloatDecoder.decode(replacementType, bytes, values, count);
-        return values;
     }
 
     /**

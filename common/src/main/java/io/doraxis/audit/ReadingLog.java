@@ -95,10 +95,10 @@ final class ReadingLog {
                 e instanceof StoreException ? e.getMessage() : e.toString());
     }
 
-    /** The first failure names the row's reason. */
+    /** The first failure names the row's reason, and a store's goes before a file's: it may pass. */
     private void failed(Reason why, String text) {
         unreadable++;
-        if (reason == null) {
+        if (reason == null || why.isTheStores() && !reason.isTheStores()) {
             reason = why;
             message = Printable.of(text, MAX_MESSAGE);
         }

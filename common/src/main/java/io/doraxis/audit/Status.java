@@ -23,9 +23,8 @@ public enum Status {
     public static Status of(Reason reason) {
         return switch (reason) {
             case UNKNOWN_DTYPE, UNSUPPORTED_CONTAINER, OVER_LIMIT -> UNSUPPORTED;
-            case STORE_NOT_FOUND, STORE_FORBIDDEN, STORE_FAILED, SHORT_BODY -> STORE_ERROR;
             case STORE_CHANGED -> CHANGED;
-            default -> MALFORMED;
+            default -> reason.isTheStores() ? STORE_ERROR : MALFORMED;
         };
     }
 }

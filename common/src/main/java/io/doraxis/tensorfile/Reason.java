@@ -70,4 +70,9 @@ public enum Reason {
     STORE_CHANGED,
     /** The object's body was shorter than the listing promised. */
     SHORT_BODY;
+
+    /** Whether the store refused or failed, which is no fault of the file's. */
+    public boolean isTheStores() {
+        return this == STORE_NOT_FOUND || this == STORE_FORBIDDEN || this == STORE_FAILED || this == SHORT_BODY;
+    }
 }

@@ -94,6 +94,13 @@ class ShardedAuditTest {
         assertThat(audit.reading().reason()).isEqualTo(Reason.STORE_FORBIDDEN);
     }
 
+    @Test
+    void theStoresFailureGoesBeforeAFilesOwn() {
+        CheckpointAudit audit = audit(fetched(INDEX, BOTH), failed(ONE, Reason.STORE_FORBIDDEN)); // and TWO is missing
+        assertThat(audit.reading().status()).isEqualTo(Status.STORE_ERROR);
+        assertThat(audit.reading().reason()).isEqualTo(Reason.STORE_FORBIDDEN);
+    }
+
     @ParameterizedTest
     @CsvSource(
             delimiter = '|',

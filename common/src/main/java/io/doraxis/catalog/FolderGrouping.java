@@ -7,6 +7,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -19,6 +20,7 @@ import java.util.regex.Pattern;
  * @param ignored how many objects were ignored, by why
  */
 public record FolderGrouping(List<Checkpoint> checkpoints, Map<ObjectRole, Integer> ignored) {
+    static final String PEFT_CONFIG = "adapter_config.json";
     private static final String PEFT_WEIGHTS = "adapter_model.safetensors";
     private static final String PEFT_PICKLED_WEIGHTS = "adapter_model.bin";
 
@@ -30,6 +32,7 @@ public record FolderGrouping(List<Checkpoint> checkpoints, Map<ObjectRole, Integ
             List.of(".civitai.info", ".cm-info.json", ".metadata.json", ".json");
 
     private static final String SHARD = "-\\d{5}-of-\\d{5}";
+    private static final Pattern SHARD_NAME = Pattern.compile(".+" + SHARD + ".*");
 
     /** {@code .../models--org--name/snapshots/COMMIT/...}: a download cache's files of one commit. */
     private static final Pattern SNAPSHOT = Pattern.compile("(.*/models--[^/]+/snapshots/)[^/]+(/.*)");
@@ -59,14 +62,18 @@ public record FolderGrouping(List<Checkpoint> checkpoints, Map<ObjectRole, Integ
         return new FolderGrouping(checkpoints, ignored);
     }
 
-    /** The blobs that a cached checkpoint's files are links to; empty for any other. */
+    /** A cached checkpoint's files by name, with the blobs that they are links to; empty for any other. */
     private static List<String> blobs(Checkpoint checkpoint) {
         List<StoredObject> files = new ArrayList<>(checkpoint.weights());
         checkpoint.side().ifPresent(files::add);
         boolean cached = files.stream()
                 .allMatch(file ->
                         file.etag() != null && SNAPSHOT.matcher(file.uri()).matches());
-        return cached ? files.stream().map(StoredObject::etag).toList() : List.of();
+        return cached
+                ? files.stream()
+                        .map(file -> file.fileName() + '/' + file.etag())
+                        .toList()
+                : List.of();
     }
 
     private static FolderGrouping ofFolder(List<StoredObject> folder) {
@@ -152,6 +159,37 @@ public record FolderGrouping(List<Checkpoint> checkpoints, Map<ObjectRole, Integ
         }
         shards.forEach(file -> weights.remove(file.fileName()));
         return new Checkpoint(Checkpoint.Form.SHARDED, index.uri(), shards, index);
+    }
+
+    /**
+     * The names of the objects beside one that can make it part of a checkpoint, whether they are there or not; empty
+     * where its own name does not tell them, as that of a shard does not.
+     */
+    public static Optional<List<String>> companions(StoredObject object) {
+        String name = object.fileName();
+        switch (ObjectRole.of(object)) {
+            case WEIGHTS -> {
+                if (SHARD_NAME.matcher(name).matches()) {
+                    return Optional.empty();
+                }
+                List<String> names = new ArrayList<>();
+                SIDE_SUFFIXES.forEach(suffix -> names.add(stem(name) + suffix));
+                if (name.equals(PEFT_WEIGHTS) || name.equals(PEFT_PICKLED_WEIGHTS)) {
+                    names.addAll(List.of(PEFT_CONFIG, PEFT_WEIGHTS, PEFT_PICKLED_WEIGHTS));
+                    names.remove(name);
+                }
+                return Optional.of(names);
+            }
+            case ADAPTER_CONFIG -> {
+                return Optional.of(List.of(PEFT_WEIGHTS, PEFT_PICKLED_WEIGHTS));
+            }
+            case SHARD_INDEX, IGNORED_CONFIG -> {
+                return Optional.empty();
+            }
+            default -> {
+                return Optional.of(List.of());
+            }
+        }
     }
 
     /**

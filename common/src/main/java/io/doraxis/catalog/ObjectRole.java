@@ -68,7 +68,7 @@ public enum ObjectRole {
         if (isOfCache(uri)) {
             return IGNORED_CACHE;
         }
-        if (object.fileName().equals("adapter_config.json")) {
+        if (object.fileName().equals(FolderGrouping.PEFT_CONFIG)) {
             return ADAPTER_CONFIG;
         }
         String name = object.fileName().toLowerCase(Locale.ROOT);

@@ -88,6 +88,45 @@ class FolderGroupingTest {
     }
 
     @Test
+    void equalFilesOfOneSnapshotAreTwo() {
+        List<StoredObject> objects = List.of(
+                cached("c1/a-of-b.safetensors", "b1"),
+                cached("c1/c-of-d.safetensors", "b1"),
+                cached("c2/c-of-d.safetensors", "b1"));
+        assertThat(objects.stream().map(FolderGrouping::keyOf).distinct()).hasSize(1);
+        FolderGrouping grouping = FolderGrouping.of(objects);
+        assertThat(grouping.checkpoints())
+                .extracting(Checkpoint::uri)
+                .containsExactly(objects.get(0).uri(), objects.get(1).uri());
+        assertThat(grouping.ignored()).containsExactly(Map.entry(ObjectRole.IGNORED_CACHE, 1));
+    }
+
+    @Property(tries = 1000, seed = "4104")
+    void aFilesCompanionsFormItsCheckpointOfTheWholeFolder(@ForAll long seed) {
+        Random random = new Random(seed);
+        List<StoredObject> folder = NAMES.stream()
+                .filter(name -> random.nextBoolean())
+                .map(FolderGroupingTest::object)
+                .toList();
+        for (StoredObject object : folder) {
+            FolderGrouping.companions(object)
+                    .ifPresent(names -> assertThat(holding(
+                                    object,
+                                    folder.stream()
+                                            .filter(other -> other.equals(object) || names.contains(other.fileName()))
+                                            .toList()))
+                            .isEqualTo(holding(object, folder)));
+        }
+    }
+
+    private static List<Checkpoint> holding(StoredObject object, List<StoredObject> folder) {
+        return FolderGrouping.of(folder).checkpoints().stream()
+                .filter(checkpoint -> checkpoint.weights().contains(object)
+                        || checkpoint.side().filter(object::equals).isPresent())
+                .toList();
+    }
+
+    @Test
     void aCachedPeftDirectoryWithAnotherConfigurationIsAnotherCheckpoint() {
         FolderGrouping grouping = FolderGrouping.of(List.of(
                 cached("c1/adapter_model.safetensors", "w"),

@@ -67,8 +67,7 @@ public final class CheckpointAuditor {
         Values of(FetchedFile file, TensorIndex index) throws IOException;
 
         /** Only what the first request brought. */
-        ValueSource IN_HAND = (file, index) ->
-                new Values(file.isWhole() ? TensorData.ofHead(file.head(), file.length()) : TensorData.NONE, 0, 0);
+        ValueSource IN_HAND = (file, index) -> Values.inHand(file);
     }
 
     /**
@@ -77,7 +76,12 @@ public final class CheckpointAuditor {
      * @param requests that it took to read them
      * @param bytes that were read for them
      */
-    public record Values(TensorData data, int requests, long bytes) {}
+    public record Values(TensorData data, int requests, long bytes) {
+        /** Those of a file that is in memory as a whole; none of any other. */
+        public static Values inHand(FetchedFile file) {
+            return new Values(file.isWhole() ? TensorData.ofHead(file.head(), file.length()) : TensorData.NONE, 0, 0);
+        }
+    }
 
     /**
      * Audits one checkpoint.

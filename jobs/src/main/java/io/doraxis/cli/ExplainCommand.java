@@ -5,8 +5,6 @@ import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
 import io.doraxis.audit.CheckpointAudit;
 import io.doraxis.audit.CheckpointAuditor;
-import io.doraxis.audit.CheckpointAuditor.ValueSource;
-import io.doraxis.audit.CheckpointAuditor.Values;
 import io.doraxis.audit.CheckpointColumns;
 import io.doraxis.audit.CheckpointColumns.Stamp;
 import io.doraxis.audit.ModuleColumns;
@@ -16,8 +14,10 @@ import io.doraxis.catalog.Checkpoint;
 import io.doraxis.consumer.ConsumerRules;
 import io.doraxis.naming.BaseNames;
 import io.doraxis.store.CheckpointFinder;
+import io.doraxis.store.ChosenValues;
 import io.doraxis.store.Fetcher;
 import io.doraxis.store.ObjectStore;
+import io.doraxis.tensorfile.Reason;
 import io.doraxis.tensorfile.TensorIndex;
 import io.doraxis.tensorfile.TensorInfo;
 import java.io.IOException;
@@ -51,7 +51,7 @@ final class ExplainCommand implements Callable<Integer> {
         json
     }
 
-    private static final long MOST_VALUE_BYTES = 64 << 20;
+    private static final String MAGNITUDE = ".dora_scale";
 
     @Spec
     private CommandSpec spec;
@@ -87,7 +87,8 @@ final class ExplainCommand implements Callable<Integer> {
             out.print(ExplainText.of(audit));
         }
         out.flush();
-        return audit.reading().status() == Status.STORE_ERROR ? Doraxis.STORE_ERRORS : 0;
+        Reason reason = audit.reading().reason();
+        return reason != null && reason.isTheStores() ? Doraxis.STORE_ERRORS : 0;
     }
 
     /** The names of the base model's weights. */
@@ -109,29 +110,20 @@ final class ExplainCommand implements Callable<Integer> {
 
     private static CheckpointAudit audit(ObjectStore store, Checkpoint checkpoint, BaseNames base) {
         Fetcher.Fetched fetched = new Fetcher(store).fetch(checkpoint);
-        ValueSource values = (file, index) -> {
-            List<TensorInfo> wanted = worthReading(index);
-            return wanted.isEmpty()
-                    ? ValueSource.IN_HAND.of(file, index)
-                    : new Values(store.tensors(file.object(), wanted), 1, bytes(wanted));
-        };
         return new CheckpointAuditor(ConsumerRules.bundled(), base, null, ValueUse.NONE)
-                .audit(checkpoint, fetched.weights(), fetched.side(), values);
+                .audit(
+                        checkpoint,
+                        fetched.weights(),
+                        fetched.side(),
+                        new ChosenValues(store, ExplainCommand::worthReading));
     }
 
-    private static long bytes(List<TensorInfo> tensors) {
-        return tensors.stream().mapToLong(TensorInfo::bytes).sum();
-    }
-
-    /** Alphas, and magnitudes as far as they fit into memory. */
+    /** Alphas, and magnitudes, whose signs tell the oldest files. */
     private static List<TensorInfo> worthReading(TensorIndex index) {
-        List<TensorInfo> wanted = new ArrayList<>();
-        long bytes = 0;
+        List<TensorInfo> wanted = new ArrayList<>(ChosenValues.SCALARS.of(index));
         for (TensorInfo tensor : index.tensors()) {
-            boolean scalar = tensor.shape().elements() == 1;
-            if (scalar || tensor.name().endsWith(".dora_scale") && bytes + tensor.bytes() <= MOST_VALUE_BYTES) {
+            if (tensor.shape().elements() != 1 && tensor.name().endsWith(MAGNITUDE)) {
                 wanted.add(tensor);
-                bytes += tensor.bytes();
             }
         }
         return wanted;

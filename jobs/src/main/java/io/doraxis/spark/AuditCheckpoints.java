@@ -12,6 +12,7 @@ import io.doraxis.audit.ValueUse;
 import io.doraxis.catalog.Checkpoint;
 import io.doraxis.consumer.ConsumerRules;
 import io.doraxis.dora.Atlas;
+import io.doraxis.store.ChosenValues;
 import io.doraxis.store.Fetcher;
 import io.doraxis.store.Fetcher.Fetched;
 import io.doraxis.store.ObjectStore;
@@ -74,7 +75,7 @@ final class AuditCheckpoints implements FlatMapFunction<Iterator<Checkpoint>, Ro
         Fetcher fetcher = new Fetcher(store);
         CheckpointAuditor auditor =
                 new CheckpointAuditor(ConsumerRules.bundled(), null, atlas == null ? null : atlas.value(), values);
-        ValueSource source = new Magnitudes(store, values);
+        ValueSource source = new ChosenValues(store, new Magnitudes(values));
         List<Column<CheckpointAudit>> columns = CheckpointColumns.of(stamp);
         Iterator<Fetched> fetched = ReadAhead.of(checkpoints, fetcher::fetch, Fetcher::bytes, ioConcurrency);
         return new Iterator<>() {

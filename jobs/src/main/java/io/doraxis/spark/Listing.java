@@ -41,9 +41,14 @@ final class Listing implements AutoCloseable {
     /** @param tasks how many list at the most; each takes several folders where there are more */
     static Listing of(
             SparkSession spark, List<Folder> folders, int tasks, Broadcast<SerializableConfiguration> configuration) {
-        JavaRDD<Row> rows = JavaSparkContext.fromSparkContext(spark.sparkContext())
-                .parallelize(folders, Math.min(tasks, folders.size()))
-                .flatMap(folder -> new Rows(
+        JavaRDD<Folder> shares = JavaSparkContext.fromSparkContext(spark.sparkContext())
+                .parallelize(folders, Math.min(tasks, folders.size()));
+        if (folders.stream().anyMatch(Folder::isWide)) {
+            shares = shares.flatMap(folder ->
+                            folder.spread(new ObjectStore(configuration.value().value())))
+                    .repartition(tasks);
+        }
+        JavaRDD<Row> rows = shares.flatMap(folder -> new Rows(
                         folder.objects(new ObjectStore(configuration.value().value()))));
         return new Listing(spark.createDataFrame(rows, SCHEMA).persist(StorageLevel.MEMORY_AND_DISK()));
     }

@@ -4,69 +4,108 @@ import io.doraxis.catalog.StoredObject;
 import java.io.IOException;
 import java.io.Serializable;
 import java.io.UncheckedIOException;
-import java.nio.file.AccessDeniedException;
-import java.nio.file.DirectoryIteratorException;
-import java.nio.file.DirectoryStream;
-import java.nio.file.FileSystemException;
 import java.nio.file.Files;
-import java.nio.file.attribute.BasicFileAttributes;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Deque;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
-import java.util.NoSuchElementException;
 import java.util.TreeMap;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.fs.RawLocalFileSystem;
 import org.apache.hadoop.fs.RemoteIterator;
+import org.apache.hadoop.util.functional.RemoteIterators;
 
 /**
  * A folder to be listed: a task's share of a listing.
  *
- * @param recursive whether everything below belongs to it, or its own files only
  * @param root the root that it lies below, as the user gave it
  */
-public record Folder(String uri, boolean recursive, String root) implements Serializable {
+public record Folder(String uri, Extent extent, String root) implements Serializable {
+    /** What of a folder belongs to a share. */
+    enum Extent {
+        /** Its own files only. */
+        FILES,
+        /** Everything below. */
+        TREE,
+        /** Everything below, which is to be spread: it has more subfolders than the driver should hold. */
+        WIDE
+    }
+
+    /** How many subfolders the driver holds at the most, in all. */
+    private static final int MOST_SUBFOLDERS = 20_000;
+
+    /** The store whose keys have no folders: one listing, in pages, tells everything below a prefix. */
+    private static final String FLAT_STORE = "s3a";
+
     /** The files of one folder, or a single file. */
     public static Folder flat(String uri) {
-        return new Folder(uri, false, uri);
+        return new Folder(uri, Extent.FILES, uri);
     }
 
     /**
      * Splits roots into folders for the executors, level by level, until there are enough of them. A root may be a
-     * single file.
+     * single file. What has too many subfolders for the driver, {@link #spread(ObjectStore)} splits on an executor.
      *
      * @throws IOException if a root does not exist or cannot be listed
      */
     public static List<Folder> split(ObjectStore store, List<String> roots, int wanted) throws IOException {
-        List<Folder> flat = new ArrayList<>();
-        List<Folder> deep = new ArrayList<>();
+        return split(store, roots, wanted, MOST_SUBFOLDERS);
+    }
+
+    static List<Folder> split(ObjectStore store, List<String> roots, int wanted, int most) throws IOException {
+        List<Folder> shares = new ArrayList<>();
+        List<Folder> trees = new ArrayList<>();
         for (FileStatus status : withoutNested(store, roots)) {
             String uri = status.getPath().toString();
             if (status.isDirectory()) {
-                deep.add(new Folder(uri, true, uri));
+                trees.add(new Folder(uri, Extent.TREE, uri));
             } else {
-                flat.add(flat(uri));
+                shares.add(flat(uri));
             }
         }
-        List<Folder> rootFolders = deep;
-        while (deep.size() < wanted) {
+        boolean isRoots = true;
+        do {
             List<Folder> below = new ArrayList<>();
-            for (Folder folder : deep) {
-                flat.add(new Folder(folder.uri, false, folder.root));
-                below.addAll(folder.subfolders(store, deep == rootFolders));
+            for (Folder folder : trees) {
+                try {
+                    below.addAll(folder.split(store, most - below.size(), shares));
+                } catch (IOException e) {
+                    if (isRoots) {
+                        throw e;
+                    }
+                    shares.add(folder); // its own listing meets the same, and makes a row of it
+                }
             }
-            deep = below;
-            if (below.isEmpty()) {
-                break;
+            trees = below;
+            isRoots = false;
+        } while (!trees.isEmpty() && trees.size() < wanted);
+        shares.addAll(trees);
+        return shares;
+    }
+
+    /**
+     * The subfolders, which may be split further; none where they are too many.
+     *
+     * @param shares to which is added what need not be: the files, or the folder as a whole
+     */
+    private List<Folder> split(ObjectStore store, int most, List<Folder> shares) throws IOException {
+        List<Folder> subfolders = new ArrayList<>();
+        RemoteIterator<Folder> each = subfolders(store);
+        while (each.hasNext()) {
+            if (subfolders.size() == most) {
+                shares.add(with(Extent.WIDE));
+                return List.of();
             }
+            subfolders.add(each.next());
         }
-        flat.addAll(deep);
-        return flat;
+        shares.add(with(Extent.FILES));
+        return subfolders;
+    }
+
+    private Folder with(Extent other) {
+        return new Folder(uri, other, root);
     }
 
     /** A root that is given twice, or lies below another, would be listed twice. */
@@ -87,43 +126,83 @@ public record Folder(String uri, boolean recursive, String root) implements Seri
         return kept;
     }
 
-    private List<Folder> subfolders(ObjectStore store, boolean isRoot) throws IOException {
-        List<Folder> folders = new ArrayList<>();
+    private RemoteIterator<Folder> subfolders(ObjectStore store) throws IOException {
         Path path = new Path(uri);
         FileSystem fileSystem = store.fileSystem(path);
-        RemoteIterator<FileStatus> entries;
-        try {
-            entries = fileSystem.listStatusIterator(path);
-        } catch (IOException e) {
-            if (isRoot) {
-                throw e;
-            }
-            return folders; // its own listing meets the same, and makes a row of it
+        RemoteIterator<FileStatus> folders = RemoteIterators.filteringRemoteIterator(
+                fileSystem.listStatusIterator(path),
+                entry -> entry.isDirectory() && !isListedElsewhere(fileSystem, entry.getPath(), root));
+        return RemoteIterators.mappingRemoteIterator(
+                folders, folder -> new Folder(folder.getPath().toString(), Extent.TREE, root));
+    }
+
+    /** Whether it has more subfolders than the driver should hold. */
+    public boolean isWide() {
+        return extent == Extent.WIDE;
+    }
+
+    /** The shares of a wide folder, as they are listed; any other is its own only one. */
+    public Iterator<Folder> spread(ObjectStore store) throws IOException {
+        if (!isWide()) {
+            return List.of(this).iterator();
         }
-        while (entries.hasNext()) {
-            FileStatus entry = entries.next();
-            if (entry.isDirectory() && !isListedElsewhere(fileSystem, entry.getPath(), root)) {
-                folders.add(new Folder(entry.getPath().toString(), true, root));
+        RemoteIterator<Folder> subfolders = subfolders(store);
+        return new Iterator<>() {
+            private Folder files = with(Extent.FILES);
+
+            @Override
+            public boolean hasNext() {
+                return files != null || unchecked(subfolders::hasNext);
             }
-        }
-        return folders;
+
+            @Override
+            public Folder next() {
+                Folder next = files == null ? unchecked(subfolders::next) : files;
+                files = null;
+                return next;
+            }
+        };
     }
 
     /** Lists the objects, a page at a time. */
     public Iterator<StoredObject> objects(ObjectStore store) throws IOException {
         Path path = new Path(uri);
         FileSystem fileSystem = store.fileSystem(path);
-        if (recursive && !(fileSystem instanceof RawLocalFileSystem)) {
-            return new Objects(fileSystem.listFiles(path, true)); // one flat listing where the store has it
+        if (extent == Extent.FILES || !FLAT_STORE.equals(path.toUri().getScheme())) {
+            return new FolderWalk(fileSystem, path, extent != Extent.FILES, root);
         }
-        return new Walk(fileSystem, path, recursive, root);
+        RemoteIterator<? extends FileStatus> statuses = fileSystem.listFiles(path, true);
+        return new Iterator<>() {
+            @Override
+            public boolean hasNext() {
+                return unchecked(statuses::hasNext);
+            }
+
+            @Override
+            public StoredObject next() {
+                return unchecked(() -> ObjectStore.object(statuses.next()));
+            }
+        };
+    }
+
+    private interface Listed<T> {
+        T get() throws IOException;
+    }
+
+    /** A listing that breaks off would lose objects: that is no row, but the end of the job. */
+    private static <T> T unchecked(Listed<T> listed) {
+        try {
+            return listed.get();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     /**
      * A local link to a folder of the same root, which is listed where it lies, or to one that leads here: links may go
      * in circles.
      */
-    private static boolean isListedElsewhere(FileSystem fileSystem, Path folder, String root) throws IOException {
+    static boolean isListedElsewhere(FileSystem fileSystem, Path folder, String root) throws IOException {
         if (!(fileSystem instanceof RawLocalFileSystem)) {
             return false;
         }
@@ -143,122 +222,5 @@ public record Folder(String uri, boolean recursive, String root) implements Seri
             }
         }
         return false;
-    }
-
-    private record Objects(RemoteIterator<? extends FileStatus> statuses) implements Iterator<StoredObject> {
-        @Override
-        public boolean hasNext() {
-            try {
-                return statuses.hasNext();
-            } catch (IOException e) {
-                throw new UncheckedIOException(e); // a listing that breaks off would lose objects
-            }
-        }
-
-        @Override
-        public StoredObject next() {
-            try {
-                return ObjectStore.object(statuses.next());
-            } catch (IOException e) {
-                throw new UncheckedIOException(e);
-            }
-        }
-    }
-
-    /** Depth-first, a folder at a time; a folder that cannot be listed becomes an object of its own. */
-    private static final class Walk implements Iterator<StoredObject> {
-        private final FileSystem fileSystem;
-        private final boolean recursive;
-        private final String root;
-        private final Deque<Path> folders = new ArrayDeque<>();
-        private final Deque<StoredObject> objects = new ArrayDeque<>();
-
-        Walk(FileSystem fileSystem, Path start, boolean recursive, String root) {
-            this.fileSystem = fileSystem;
-            this.recursive = recursive;
-            this.root = root;
-            folders.add(start);
-        }
-
-        @Override
-        public boolean hasNext() {
-            while (objects.isEmpty() && !folders.isEmpty()) {
-                list(folders.pop());
-            }
-            return !objects.isEmpty();
-        }
-
-        private void list(Path folder) {
-            try {
-                if (fileSystem instanceof RawLocalFileSystem) {
-                    listLocally(folder);
-                    return;
-                }
-                for (FileStatus status : fileSystem.listStatus(folder)) {
-                    if (!status.isDirectory()) {
-                        objects.add(ObjectStore.object(status));
-                    } else if (recursive && !isListedElsewhere(fileSystem, status.getPath(), root)) {
-                        folders.push(status.getPath());
-                    }
-                }
-            } catch (IOException e) {
-                objects.add(StoredObject.unlistable(folder.toString()));
-            }
-        }
-
-        /** As Hadoop would, but it asks the system three times about each file. */
-        private void listLocally(Path folder) throws IOException {
-            java.nio.file.Path local = java.nio.file.Path.of(folder.toUri().getPath());
-            if (!Files.isDirectory(local)) {
-                addLocal(local, folder.getParent());
-                return;
-            }
-            try (DirectoryStream<java.nio.file.Path> entries = Files.newDirectoryStream(local)) {
-                for (java.nio.file.Path entry : entries) {
-                    addLocal(entry, folder);
-                }
-            } catch (DirectoryIteratorException e) {
-                throw e.getCause();
-            }
-        }
-
-        private void addLocal(java.nio.file.Path entry, Path folder) throws IOException {
-            BasicFileAttributes attributes;
-            try {
-                attributes = Files.readAttributes(entry, BasicFileAttributes.class);
-            } catch (AccessDeniedException e) {
-                throw e;
-            } catch (FileSystemException e) {
-                return; // a link that leads nowhere, or in a circle
-            }
-            if (!attributes.isDirectory()) {
-                long modified = attributes.lastModifiedTime().toMillis();
-                objects.add(new StoredObject(ObjectStore.LOCAL + entry, attributes.size(), blob(entry), modified));
-            } else if (recursive) {
-                Path below = new Path(
-                        folder, new Path(null, null, entry.getFileName().toString()));
-                if (!isListedElsewhere(fileSystem, below, root)) {
-                    folders.push(below);
-                }
-            }
-        }
-
-        /** The name of the blob, which is its digest, that a file of a download cache is a link to; null for any other. */
-        private static String blob(java.nio.file.Path entry) throws IOException {
-            if (!entry.toString().contains("/snapshots/") || !Files.isSymbolicLink(entry)) {
-                return null;
-            }
-            java.nio.file.Path target = Files.readSymbolicLink(entry);
-            boolean isBlob = target.getParent() != null && target.getParent().endsWith("blobs");
-            return isBlob ? target.getFileName().toString() : null;
-        }
-
-        @Override
-        public StoredObject next() {
-            if (!hasNext()) {
-                throw new NoSuchElementException();
-            }
-            return objects.pop();
-        }
     }
 }

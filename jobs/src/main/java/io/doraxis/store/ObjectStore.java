@@ -1,5 +1,6 @@
 package io.doraxis.store;
 
+import io.doraxis.audit.CheckpointAuditor.Values;
 import io.doraxis.catalog.StoredObject;
 import io.doraxis.tensorfile.RangeReader;
 import io.doraxis.tensorfile.Reason;
@@ -94,13 +95,16 @@ public final class ObjectStore {
         }
     }
 
-    static StoredObject object(FileStatus status) {
-        String etag = status instanceof EtagSource source ? unquoted(source.getEtag()) : null;
-        return new StoredObject(status.getPath().toString(), status.getLen(), etag, status.getModificationTime());
+    static StoredObject object(FileStatus status) throws IOException {
+        String uri = status.getPath().toString();
+        return new StoredObject(uri, status.getLen(), etag(status, uri), status.getModificationTime());
     }
 
-    private static String unquoted(String etag) {
-        return etag == null ? null : etag.replace("\"", "");
+    private static String etag(FileStatus status, String uri) throws IOException {
+        if (status instanceof EtagSource source) {
+            return source.getEtag() == null ? null : source.getEtag().replace("\"", "");
+        }
+        return uri.startsWith(LOCAL) ? FolderWalk.blob(java.nio.file.Path.of(uri.substring(LOCAL.length()))) : null;
     }
 
     /**
@@ -159,23 +163,33 @@ public final class ObjectStore {
      * @throws StoreException if the store refuses or fails
      */
     public TensorData tensors(StoredObject object, List<TensorInfo> tensors) throws StoreException {
-        Map<TensorInfo, FileRange> ranges = new HashMap<>();
-        for (TensorInfo tensor : tensors) {
-            if (tensor.strides() == null && tensor.bytes() > 0 && tensor.bytes() <= Integer.MAX_VALUE) {
-                ranges.put(tensor, FileRange.createFileRange(tensor.begin(), (int) tensor.bytes()));
-            }
-        }
+        return values(object, tensors).data();
+    }
+
+    /** The same, with what it took: a request for each range. */
+    Values values(StoredObject object, List<TensorInfo> tensors) throws StoreException {
         Map<TensorInfo, ByteBuffer> data = new HashMap<>();
+        long bytes = 0;
+        List<FileRange> toRead = new ArrayList<>();
         try (FSDataInputStream in = open(object)) {
-            in.readVectored(new ArrayList<>(ranges.values()), ByteBuffer::allocate);
-            for (Map.Entry<TensorInfo, FileRange> entry : ranges.entrySet()) {
-                data.put(entry.getKey(), FutureIO.awaitFuture(entry.getValue().getData()));
+            List<TensorRanges.Range> ranges = // joined as the stream would join them, so that the requests can be told
+                    TensorRanges.of(tensors, in.minSeekForVectorReads(), in.maxReadSizeForVectorReads());
+            ranges.forEach(range -> toRead.add(range.toRead()));
+            in.readVectored(toRead, ByteBuffer::allocate);
+            for (int i = 0; i < toRead.size(); i++) {
+                ByteBuffer read = FutureIO.awaitFuture(toRead.get(i).getData());
+                bytes += toRead.get(i).getLength();
+                TensorRanges.Range range = ranges.get(i);
+                for (TensorInfo tensor : range.tensors()) {
+                    data.put(tensor, read.slice((int) (tensor.begin() - range.begin()), (int) tensor.bytes()));
+                }
             }
         } catch (IOException e) {
             throw failure(object.uri(), e);
         }
-        return tensor -> Optional.ofNullable(data.get(tensor))
-                .map(bytes -> bytes.duplicate().order(ByteOrder.LITTLE_ENDIAN));
+        TensorData found = tensor -> Optional.ofNullable(data.get(tensor))
+                .map(slice -> slice.duplicate().order(ByteOrder.LITTLE_ENDIAN));
+        return new Values(found, toRead.size(), bytes);
     }
 
     /** Reads of an object at any place; each opening is one request. */
@@ -228,7 +242,11 @@ public final class ObjectStore {
                 .build());
     }
 
-    static StoreException failure(String uri, IOException e) {
+    /** What a store's failure means for the object that was read. */
+    public static StoreException failure(String uri, IOException e) {
+        if (e instanceof StoreException known) {
+            return known;
+        }
         Reason reason = e instanceof FileNotFoundException || e instanceof NoSuchFileException
                 ? Reason.STORE_NOT_FOUND
                 : e instanceof AccessDeniedException || e instanceof AccessControlException

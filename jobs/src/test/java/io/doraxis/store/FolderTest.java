@@ -1,13 +1,17 @@
 package io.doraxis.store;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
+import io.doraxis.fixtures.GuardedFileSystem;
 import java.io.IOException;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.List;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
@@ -77,6 +81,85 @@ class FolderTest {
         Files.createSymbolicLink(root.resolve("ring"), root.resolve("ring"));
         assertThat(listed(1)).containsExactly("a");
         assertThat(listed(100)).containsExactly("a");
+    }
+
+    @Test
+    void whatLiesBelowALinkIsListedOnceByOneTaskToo() throws IOException {
+        file(root.resolve("d/e"), "a");
+        Files.createSymbolicLink(root.resolve("d/e/up"), root);
+        assertThat(names(new Folder("file:" + root, Folder.Extent.TREE, root.toString())))
+                .containsExactly("d/e/a");
+    }
+
+    private List<String> names(Folder folder) throws IOException {
+        return names(store, folder);
+    }
+
+    private static List<String> names(ObjectStore store, Folder folder) throws IOException {
+        List<String> names = new ArrayList<>();
+        folder.objects(store)
+                .forEachRemaining(object ->
+                        names.add(object.uri().substring(object.uri().indexOf("/hub/") + 5)
+                                + (object.isUnlistable() ? " unlistable" : "")));
+        names.sort(null);
+        return names;
+    }
+
+    @Test
+    void aFolderThatAStoreRefusesIsAnObjectAndTheOthersAreListed() throws IOException {
+        file(root.resolve("d/secret"), "a");
+        file(root.resolve("d/open"), "b");
+        file(root, "c");
+        ObjectStore guarded = new ObjectStore(GuardedFileSystem.configuration(".*/secret"));
+        String uri = GuardedFileSystem.uri(root);
+        assertThat(names(guarded, new Folder(uri, Folder.Extent.TREE, uri)))
+                .containsExactly("c", "d/open/b", "d/secret unlistable");
+        List<String> names = new ArrayList<>();
+        for (Folder folder : Folder.split(guarded, List.of(uri), 100)) {
+            names.addAll(names(guarded, folder));
+        }
+        assertThat(names).containsExactlyInAnyOrder("c", "d/open/b", "d/secret unlistable");
+    }
+
+    @Test
+    void aRootThatAStoreRefusesIsSaidAtOnce() throws IOException {
+        ObjectStore guarded = new ObjectStore(GuardedFileSystem.configuration(".*/hub"));
+        assertThatThrownBy(() -> Folder.split(guarded, List.of(GuardedFileSystem.uri(root)), 1))
+                .isInstanceOf(AccessDeniedException.class);
+    }
+
+    @Test
+    void whatHasMoreSubfoldersThanTheDriverShouldHoldIsSpreadByATask() throws IOException {
+        for (int i = 0; i < 5; i++) {
+            file(root.resolve("wide/w" + i), "x");
+            file(root.resolve("narrow/n" + i / 3), "x" + i);
+        }
+        file(root.resolve("wide"), "y");
+        List<Folder> shares = Folder.split(store, List.of(root.toString()), 100, 4);
+        assertThat(shares)
+                .filteredOn(Folder::isWide)
+                .singleElement()
+                .satisfies(wide -> assertThat(wide.uri()).endsWith("/hub/wide"));
+        List<String> names = new ArrayList<>();
+        for (Folder share : shares) {
+            Iterator<Folder> spread = share.spread(store);
+            while (spread.hasNext()) {
+                names.addAll(names(spread.next()));
+            }
+        }
+        assertThat(names)
+                .containsExactlyInAnyOrder(
+                        "narrow/n0/x0",
+                        "narrow/n0/x1",
+                        "narrow/n0/x2",
+                        "narrow/n1/x3",
+                        "narrow/n1/x4",
+                        "wide/w0/x",
+                        "wide/w1/x",
+                        "wide/w2/x",
+                        "wide/w3/x",
+                        "wide/w4/x",
+                        "wide/y");
     }
 
     @Test

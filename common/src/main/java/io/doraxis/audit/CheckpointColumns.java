@@ -27,6 +27,9 @@ import java.util.stream.Stream;
 
 /** The {@code checkpoints} table: one row per checkpoint, readable or not. */
 public final class CheckpointColumns {
+    /** The table's name. */
+    public static final String NAME = "checkpoints";
+
     private static final StructOf EVIDENCE =
             new StructOf(List.of(new Field("kind", STRING), new Field("count", INT), new Field("detail", STRING)));
     private static final StructOf FILE = new StructOf(List.of(

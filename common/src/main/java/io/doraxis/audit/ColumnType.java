@@ -10,6 +10,7 @@ public sealed interface ColumnType {
         BOOLEAN,
         INT,
         LONG,
+        FLOAT,
         DOUBLE,
         /** A {@code java.time.Instant}. */
         TIMESTAMP

@@ -15,6 +15,9 @@ import java.util.List;
 
 /** The {@code modules} table: one row per adapted layer. */
 public final class ModuleColumns {
+    /** The table's name. */
+    public static final String NAME = "modules";
+
     /** One adapted layer in its checkpoint. */
     public record ModuleAudit(CheckpointAudit audit, AdapterModule module, ModuleVerdict verdict) {}
 
@@ -121,7 +124,7 @@ public final class ModuleColumns {
         return features > 0 ? features : null;
     }
 
-    private static List<Long> dims(Shape shape) {
+    static List<Long> dims(Shape shape) {
         List<Long> dims = new ArrayList<>(shape.rank());
         for (int i = 0; i < shape.rank(); i++) {
             dims.add(shape.dim(i));

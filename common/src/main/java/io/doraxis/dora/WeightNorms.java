@@ -3,6 +3,7 @@ package io.doraxis.dora;
 import io.doraxis.tensorfile.Dtype;
 import io.doraxis.tensorfile.FloatDecoder;
 import io.doraxis.tensorfile.Shape;
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.Serializable;
@@ -49,7 +50,7 @@ public record WeightNorms(float[] rows, float[] columns) implements Serializable
         while (left > 0) {
             int count = (int) Math.min(left, CHUNK_ELEMENTS);
             if (data.readNBytes(bytes, 0, count * width) < count * width) {
-                throw new IOException("the weight ends early");
+                throw new EOFException("the weight ends early");
             }
             FloatDecoder.decode(dtype, ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN), values, count);
             for (int i = 0; i < count; i++) {

@@ -140,7 +140,7 @@ final class AuditCommand implements Callable<Integer> {
         if (record.storeErrorShare() > maxStoreErrors) {
             err.printf(
                     "doraxis: the store failed on %,d of %,d checkpoints; --max-store-errors allows a share of %s%n",
-                    record.status("STORE_ERROR"), record.checkpoints(), maxStoreErrors);
+                    record.storeErrors(), record.checkpoints(), maxStoreErrors);
             status = Doraxis.STORE_ERRORS;
         }
         for (FailCondition condition : conditions) {

@@ -62,6 +62,8 @@ final class RowJson {
             json.writeNumber(number);
         } else if (value instanceof Long number) {
             json.writeNumber(number);
+        } else if (value instanceof Float number) {
+            json.writeNumber(number);
         } else if (value instanceof Double number) {
             json.writeNumber(number);
         } else {

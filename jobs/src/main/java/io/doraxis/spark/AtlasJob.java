@@ -1,6 +1,8 @@
 package io.doraxis.spark;
 
 import io.doraxis.adapter.CheckpointKind;
+import io.doraxis.audit.AtlasColumns;
+import io.doraxis.audit.AtlasColumns.LayerNorms;
 import io.doraxis.audit.CheckpointAudit;
 import io.doraxis.audit.CheckpointAuditor;
 import io.doraxis.audit.CheckpointAuditor.ValueSource;
@@ -17,27 +19,25 @@ import io.doraxis.tensorfile.TensorInfo;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.Serializable;
-import java.time.Duration;
-import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.Spliterators;
 import java.util.TreeMap;
-import org.apache.hadoop.conf.Configuration;
+import java.util.stream.Stream;
+import java.util.stream.StreamSupport;
 import org.apache.spark.api.java.JavaRDD;
-import org.apache.spark.api.java.JavaSparkContext;
-import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.storage.StorageLevel;
 import org.apache.spark.util.LongAccumulator;
-import org.apache.spark.util.SerializableConfiguration;
+import scala.Tuple2;
 
 /** The atlas: list, read headers, stream each weight of the models once, write its norms. */
 public final class AtlasJob {
     private static final String WEIGHT = ".weight";
     private static final long BYTES_PER_TASK = 256L << 20;
-    private static final int MAX_TASKS = 10_000;
 
     private final SparkSession spark;
     private final List<String> inputs;
@@ -59,9 +59,29 @@ public final class AtlasJob {
         boolean isModel() {
             return what.equals(CheckpointKind.MODEL.name());
         }
+
+        Stream<Weight> each() {
+            return weights.stream().map(tensor -> new Weight(base, file, tensor));
+        }
     }
 
     private record Weight(String base, StoredObject file, TensorInfo tensor) implements Serializable {}
+
+    /**
+     * A weight that was streamed.
+     *
+     * @param norms null where the store failed
+     * @param failure why; null where it did not
+     */
+    private record Streamed(Weight weight, LayerNorms norms, String failure) implements Serializable {
+        boolean isThere() {
+            return norms != null;
+        }
+
+        String file() {
+            return weight.file.uri();
+        }
+    }
 
     /**
      * Writes the atlas of all models below the inputs.
@@ -69,80 +89,99 @@ public final class AtlasJob {
      * @throws IOException if a root cannot be listed or the output cannot be written: nothing was read then
      */
     public AtlasRecord run() throws IOException {
-        Instant started = Instant.now();
-        JavaSparkContext context = JavaSparkContext.fromSparkContext(spark.sparkContext());
-        Configuration configuration = context.hadoopConfiguration();
-        ObjectStore store = new ObjectStore(configuration);
-        for (String input : inputs) {
-            store.status(input);
-        }
-        RunFolder run = RunFolder.begin(store, output, started);
-        run.unfinished().forEach(progress::removedUnfinishedRun);
-        Broadcast<SerializableConfiguration> shipped = context.broadcast(new SerializableConfiguration(configuration));
+        JobRun run = new JobRun(spark, inputs);
+        RunFolder folder = run.begin(output, progress);
+        JobRun.Stores stores = run.stores();
         progress.listing();
-        int parallelism = context.defaultParallelism();
-        try (Listing listing = Listing.of(spark, Folder.split(store, inputs, parallelism), parallelism, shipped)) {
-            JavaRDD<Looked> looked = listing.folders(parallelism)
-                    .flatMap(folder -> folder.checkpoints().iterator())
-                    .flatMap(checkpoint -> look(
-                                    checkpoint, new ObjectStore(shipped.value().value()))
-                            .iterator())
+        int tasks = run.parallelism();
+        try (Listing listing = Listing.of(spark, Folder.split(run.store(), inputs, tasks), tasks, stores)) {
+            JavaRDD<Looked> looked = listing.folders(tasks)
+                    .flatMap(grouping -> grouping.checkpoints().iterator())
+                    .mapPartitions(checkpoints -> look(checkpoints, stores.open()))
                     .persist(StorageLevel.MEMORY_AND_DISK());
-            AtlasRecord record = write(looked, shipped, run, started);
-            looked.unpersist();
-            run.complete(RunRecordJson.write(record));
+            AtlasRecord record = write(looked, run, stores, folder);
+            folder.complete(RunRecordJson.write(record));
             return record;
         }
     }
 
-    private AtlasRecord write(
-            JavaRDD<Looked> looked, Broadcast<SerializableConfiguration> shipped, RunFolder run, Instant started) {
-        JavaRDD<Weight> weights = looked.flatMap(file -> file.weights.stream()
-                .map(tensor -> new Weight(file.base, file.file, tensor))
-                .iterator());
-        Map<String, Long> files = new TreeMap<>(looked.map(Looked::what).countByValue());
-        long models =
-                looked.filter(Looked::isModel).map(Looked::base).distinct().count();
-        long count = weights.count();
+    private AtlasRecord write(JavaRDD<Looked> looked, JobRun run, JobRun.Stores stores, RunFolder folder) {
+        JavaRDD<Weight> weights = looked.flatMap(file -> file.each().iterator());
         long bytes = weights.map(weight -> weight.tensor.bytes()).fold(0L, Long::sum);
-        progress.reading(count, "weights");
+        progress.reading(weights.count(), "weights");
         LongAccumulator done = spark.sparkContext().longAccumulator("weights");
-        progress.watch(done, spark.sparkContext().longAccumulator("unreadable"));
-        JavaRDD<Row> rows = weights.repartition(tasks(bytes)).map(weight -> {
-            Row row = row(weight, new ObjectStore(shipped.value().value()));
-            done.add(1);
-            return row;
-        });
-        spark.createDataFrame(rows, AtlasTable.SCHEMA).write().parquet(run.table(AtlasTable.NAME));
+        LongAccumulator failed = spark.sparkContext().longAccumulator("unreadable");
+        progress.watch(done, failed);
+        JavaRDD<Streamed> streamed = weights.repartition(run.tasks(bytes, BYTES_PER_TASK))
+                .mapPartitions(each -> {
+                    ObjectStore store = stores.open();
+                    return stream(each)
+                            .map(weight -> stream(weight, store, done, failed))
+                            .iterator();
+                })
+                .persist(StorageLevel.DISK_ONLY()); // read once, asked more than once
+        JavaRDD<Streamed> there = streamed.filter(Streamed::isThere);
+        JavaRDD<Row> rows = there.map(each -> Tables.row(AtlasColumns.COLUMNS, each.norms));
+        spark.createDataFrame(rows, Tables.schema(AtlasColumns.COLUMNS))
+                .write()
+                .parquet(folder.table(AtlasColumns.NAME));
         progress.done();
-        double seconds = Duration.between(started, Instant.now()).toMillis() / 1000.0;
-        return new AtlasRecord(
-                run.runId(), toolVersion, started.toString(), seconds, inputs, files, models, count, bytes);
+        AtlasRecord record = new AtlasRecord(
+                folder.runId(),
+                toolVersion,
+                run.started().toString(),
+                run.seconds(),
+                inputs,
+                files(looked, streamed),
+                there.map(each -> each.norms.base()).distinct().count(),
+                there.count(),
+                there.map(each -> each.weight.tensor.bytes()).fold(0L, Long::sum));
+        streamed.unpersist();
+        looked.unpersist();
+        return record;
     }
 
-    private int tasks(long bytes) {
-        long wanted = Math.max(spark.sparkContext().defaultParallelism(), bytes / BYTES_PER_TASK + 1);
-        return (int) Math.min(MAX_TASKS, wanted);
+    /** How many files turned out to be what; a model that could not be read to its end is one that could not be read. */
+    private static Map<String, Long> files(JavaRDD<Looked> looked, JavaRDD<Streamed> streamed) {
+        Map<String, Long> files = new TreeMap<>(looked.map(Looked::what).countByValue());
+        streamed.filter(each -> !each.isThere())
+                .mapToPair(each -> new Tuple2<>(each.file(), each.failure))
+                .reduceByKey((one, other) -> one)
+                .values()
+                .countByValue()
+                .forEach((failure, count) -> {
+                    files.merge(failure, count, Long::sum);
+                    files.merge(CheckpointKind.MODEL.name(), -count, Long::sum);
+                });
+        files.values().removeIf(count -> count == 0);
+        return files;
+    }
+
+    private static <T> Stream<T> stream(Iterator<T> each) {
+        return StreamSupport.stream(Spliterators.spliteratorUnknownSize(each, 0), false);
+    }
+
+    private static Iterator<Looked> look(Iterator<Checkpoint> checkpoints, ObjectStore store) {
+        CheckpointAuditor auditor = new CheckpointAuditor(ConsumerRules.bundled());
+        Fetcher fetcher = new Fetcher(store);
+        return stream(checkpoints)
+                .flatMap(checkpoint ->
+                        checkpoint.weights().stream().map(file -> look(file, checkpoint.uri(), auditor, fetcher)))
+                .iterator();
     }
 
     /** Each weight file of a checkpoint by itself: a shard is a model too. */
-    private static List<Looked> look(Checkpoint checkpoint, ObjectStore store) {
-        CheckpointAuditor auditor = new CheckpointAuditor(ConsumerRules.bundled());
-        List<Looked> looked = new ArrayList<>();
-        for (StoredObject file : checkpoint.weights()) {
-            Checkpoint alone = Checkpoint.file(file);
-            CheckpointAudit audit =
-                    auditor.audit(alone, new Fetcher(store).fetch(alone).weights(), null, ValueSource.IN_HAND);
-            String what = audit.contents() == null
-                    ? audit.reading().reason().name()
-                    : audit.contents().kind().name();
-            Looked each = new Looked(what, checkpoint.uri(), file, new ArrayList<>());
-            if (each.isModel()) {
-                audit.contents().index().tensors().stream()
-                        .filter(AtlasJob::isWeight)
-                        .forEach(each.weights::add);
-            }
-            looked.add(each);
+    private static Looked look(StoredObject file, String base, CheckpointAuditor auditor, Fetcher fetcher) {
+        Checkpoint alone = Checkpoint.file(file);
+        CheckpointAudit audit = auditor.audit(alone, fetcher.fetch(alone).weights(), null, ValueSource.IN_HAND);
+        String what = audit.contents() == null
+                ? audit.reading().reason().name()
+                : audit.contents().kind().name();
+        Looked looked = new Looked(what, base, file, new ArrayList<>());
+        if (looked.isModel()) {
+            audit.contents().index().tensors().stream()
+                    .filter(AtlasJob::isWeight)
+                    .forEach(looked.weights::add);
         }
         return looked;
     }
@@ -154,12 +193,20 @@ public final class AtlasJob {
                 && WeightNorms.has(tensor.shape(), tensor.dtype());
     }
 
-    private static Row row(Weight weight, ObjectStore store) throws IOException {
+    private static Streamed stream(Weight weight, ObjectStore store, LongAccumulator done, LongAccumulator failed) {
         TensorInfo tensor = weight.tensor;
+        done.add(1);
         try (InputStream data = store.reader(weight.file).open(tensor.begin(), tensor.end())) {
             WeightNorms norms = WeightNorms.of(tensor.shape(), tensor.dtype(), data);
             String module = new BaseWeight(tensor.name(), tensor.shape()).module();
-            return AtlasTable.row(weight.base, module, tensor.shape(), tensor.dtype(), norms);
+            return new Streamed(
+                    weight, new LayerNorms(weight.base, module, tensor.shape(), tensor.dtype(), norms), null);
+        } catch (IOException e) {
+            failed.add(1);
+            return new Streamed(
+                    weight,
+                    null,
+                    ObjectStore.failure(weight.file.uri(), e).reason().name());
         }
     }
 }

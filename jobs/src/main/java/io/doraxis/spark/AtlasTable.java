@@ -3,10 +3,10 @@ package io.doraxis.spark;
 import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.max;
 
+import io.doraxis.audit.AtlasColumns;
 import io.doraxis.dora.Atlas;
 import io.doraxis.dora.WeightNorms;
 import io.doraxis.store.ObjectStore;
-import io.doraxis.tensorfile.Dtype;
 import io.doraxis.tensorfile.Shape;
 import java.io.FileNotFoundException;
 import java.io.IOException;
@@ -14,31 +14,13 @@ import java.util.Iterator;
 import java.util.List;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
-import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
-import org.apache.spark.sql.types.DataType;
-import org.apache.spark.sql.types.DataTypes;
-import org.apache.spark.sql.types.StructType;
 
-/** The {@code atlas} table: the norms of base models' weights. */
+/** Reads the {@code atlas} table. */
 final class AtlasTable {
-    static final String NAME = "atlas";
     private static final String RUN = "run_id";
-    private static final DataType NORMS = DataTypes.createArrayType(DataTypes.FloatType, false);
-
-    static final StructType SCHEMA = new StructType()
-            .add("base", DataTypes.StringType, false, "The model: the index of a sharded one, else its file.")
-            .add("module", DataTypes.StringType, false, "The layer, by its name in the model.")
-            .add("weight_shape", DataTypes.createArrayType(DataTypes.LongType, false), false, "Shape of its weight.")
-            .add("dtype", DataTypes.StringType, false, "Type of its weight's elements.")
-            .add("row_norms", NORMS, false, "L2 norm of each output's weights: [out].")
-            .add("col_norms", NORMS, false, "L2 norm of each input's weights: [in].");
 
     private AtlasTable() {}
-
-    static Row row(String base, String module, Shape shape, Dtype dtype, WeightNorms norms) {
-        return RowFactory.create(base, module, shape.toArray(), dtype.name(), norms.rows(), norms.columns());
-    }
 
     /**
      * Reads the latest run of an atlas.
@@ -46,14 +28,14 @@ final class AtlasTable {
      * @throws IOException if there is none in that folder
      */
     static Atlas read(SparkSession spark, ObjectStore store, String folder) throws IOException {
-        String table = folder + "/" + NAME;
+        String table = folder + "/" + AtlasColumns.NAME;
         try {
             store.status(table);
         } catch (FileNotFoundException e) {
             throw new IOException(
                     "no atlas in " + folder + ": make one with 'doraxis atlas --output " + folder + "'", e);
         }
-        Dataset<Row> rows = spark.read().parquet(table);
+        Dataset<Row> rows = Tables.reader(spark).parquet(table);
         Object latest = rows.agg(max(RUN)).first().get(0);
         Atlas.Builder atlas = new Atlas.Builder();
         Iterator<Row> each = rows.filter(col(RUN).equalTo(latest)).toLocalIterator();

@@ -26,7 +26,6 @@ import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import org.apache.spark.util.LongAccumulator;
-import org.apache.spark.util.SerializableConfiguration;
 import scala.collection.mutable.ArraySeq;
 
 /** Reads and audits a partition of checkpoints: a row each, with its modules' rows in it when they are wanted. */
@@ -34,7 +33,7 @@ final class AuditCheckpoints implements FlatMapFunction<Iterator<Checkpoint>, Ro
     private static final long serialVersionUID = 1;
     static final String MODULES = "module_rows";
 
-    private final Broadcast<SerializableConfiguration> configuration;
+    private final JobRun.Stores stores;
     private final Stamp stamp;
     private final boolean modules;
     private final int ioConcurrency;
@@ -48,13 +47,13 @@ final class AuditCheckpoints implements FlatMapFunction<Iterator<Checkpoint>, Ro
      * @param done counts checkpoints for the progress line only; a retried task counts twice
      */
     AuditCheckpoints(
-            Broadcast<SerializableConfiguration> configuration,
+            JobRun.Stores stores,
             Stamp stamp,
             AuditOptions options,
             Broadcast<Atlas> atlas,
             LongAccumulator done,
             LongAccumulator failed) {
-        this.configuration = configuration;
+        this.stores = stores;
         this.stamp = stamp;
         this.modules = options.modules();
         this.ioConcurrency = options.ioConcurrency();
@@ -71,7 +70,7 @@ final class AuditCheckpoints implements FlatMapFunction<Iterator<Checkpoint>, Ro
 
     @Override
     public Iterator<Row> call(Iterator<Checkpoint> checkpoints) {
-        ObjectStore store = new ObjectStore(configuration.value().value());
+        ObjectStore store = stores.open();
         Fetcher fetcher = new Fetcher(store);
         CheckpointAuditor auditor =
                 new CheckpointAuditor(ConsumerRules.bundled(), null, atlas == null ? null : atlas.value(), values);

@@ -3,13 +3,11 @@ package io.doraxis.spark;
 import io.doraxis.catalog.FolderGrouping;
 import io.doraxis.catalog.StoredObject;
 import io.doraxis.store.Folder;
-import io.doraxis.store.ObjectStore;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
-import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
@@ -18,7 +16,6 @@ import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import org.apache.spark.storage.StorageLevel;
-import org.apache.spark.util.SerializableConfiguration;
 
 /**
  * The listed objects, spread over the executors. Listed once and kept, so that every count speaks of the same objects;
@@ -39,17 +36,13 @@ final class Listing implements AutoCloseable {
     }
 
     /** @param tasks how many list at the most; each takes several folders where there are more */
-    static Listing of(
-            SparkSession spark, List<Folder> folders, int tasks, Broadcast<SerializableConfiguration> configuration) {
+    static Listing of(SparkSession spark, List<Folder> folders, int tasks, JobRun.Stores stores) {
         JavaRDD<Folder> shares = JavaSparkContext.fromSparkContext(spark.sparkContext())
                 .parallelize(folders, Math.min(tasks, folders.size()));
         if (folders.stream().anyMatch(Folder::isWide)) {
-            shares = shares.flatMap(folder ->
-                            folder.spread(new ObjectStore(configuration.value().value())))
-                    .repartition(tasks);
+            shares = shares.flatMap(folder -> folder.spread(stores.open())).repartition(tasks);
         }
-        JavaRDD<Row> rows = shares.flatMap(folder -> new Rows(
-                        folder.objects(new ObjectStore(configuration.value().value()))));
+        JavaRDD<Row> rows = shares.flatMap(folder -> new Rows(folder.objects(stores.open())));
         return new Listing(spark.createDataFrame(rows, SCHEMA).persist(StorageLevel.MEMORY_AND_DISK()));
     }
 

@@ -1,13 +1,14 @@
 package io.doraxis.spark;
 
 import com.fasterxml.jackson.annotation.JsonPropertyOrder;
-import java.util.List;
 import java.util.Map;
 
 /**
- * One run, as {@code runs/<run_id>.json} tells it. Its totals come from the committed tables and reconcile: {@code
+ * One run, as {@code runs/<run_id>.json} tells it. Its totals come from the written tables; objects_listed and
+ * objects_ignored from the listing, with which the tables agree, or there would be no record. They reconcile: {@code
  * objects_listed = objects_in_checkpoints + sum of objects_ignored}, {@code checkpoints = sum of statuses}.
  *
+ * @param errors rows by error_code, those of checkpoints that were read in part too
  * @param findings warnings by code
  * @param retries null: the stores' own retries are not counted yet
  */
@@ -35,11 +36,6 @@ public record RunRecord(
         long bytes_read,
         Long retries) {
 
-    /** Rows of that status. */
-    public long status(String status) {
-        return statuses.getOrDefault(status, 0L);
-    }
-
     /** Checkpoints to which a program does that; all programs together when it is null. */
     public long outcomes(String consumer, String outcome) {
         return consumers.entrySet().stream()
@@ -48,13 +44,13 @@ public record RunRecord(
                 .sum();
     }
 
-    /** The share of checkpoints that the store refused or failed on. */
-    public double storeErrorShare() {
-        return checkpoints == 0 ? 0 : (double) status("STORE_ERROR") / checkpoints;
+    /** Checkpoints of which the store refused or failed on a file, those that were read in part too. */
+    public long storeErrors() {
+        return RunTotals.storeErrors(errors);
     }
 
-    /** The roots that were listed. */
-    public List<String> inputs() {
-        return options.inputs();
+    /** Their share of all checkpoints. */
+    public double storeErrorShare() {
+        return checkpoints == 0 ? 0 : (double) storeErrors() / checkpoints;
     }
 }

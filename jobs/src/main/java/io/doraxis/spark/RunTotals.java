@@ -4,14 +4,18 @@ import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.count;
 import static org.apache.spark.sql.functions.explode;
 import static org.apache.spark.sql.functions.lit;
+import static org.apache.spark.sql.functions.size;
 import static org.apache.spark.sql.functions.split;
 import static org.apache.spark.sql.functions.sum;
 
+import io.doraxis.audit.CheckpointColumns;
 import io.doraxis.audit.CheckpointColumns.Stamp;
 import io.doraxis.store.RunFolder;
+import io.doraxis.tensorfile.Reason;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -19,9 +23,6 @@ import org.apache.spark.sql.SparkSession;
 
 /** A run's totals, counted from the tables that it committed. */
 final class RunTotals {
-    /** Spark's own option: a folder may be called [a]. */
-    private static final String NO_GLOB = "__globPaths__";
-
     private final SparkSession spark;
     private final RunFolder folder;
     private final Dataset<Row> checkpoints;
@@ -29,19 +30,33 @@ final class RunTotals {
     RunTotals(SparkSession spark, RunFolder folder) {
         this.spark = spark;
         this.folder = folder;
-        this.checkpoints = spark.read().option(NO_GLOB, "false").parquet(folder.table("checkpoints"));
+        this.checkpoints = Tables.reader(spark).parquet(folder.table(CheckpointColumns.NAME));
     }
 
-    RunRecord record(
-            Stamp stamp,
-            AuditOptions options,
-            long listed,
-            long inCheckpoints,
-            Map<String, Long> ignored,
-            double seconds) {
+    /** Of counts by a code, those that tell of the store. */
+    static long storeErrors(Map<String, Long> counts) {
+        return Stream.of(Reason.values())
+                .filter(Reason::isTheStores)
+                .mapToLong(reason -> counts.getOrDefault(reason.name(), 0L))
+                .sum();
+    }
+
+    /**
+     * The record of a run.
+     *
+     * @throws IllegalStateException if the table does not hold what was listed: the run must not count then
+     */
+    RunRecord record(Stamp stamp, AuditOptions options, AuditJob.Listed listed, double seconds) {
         Row sums = checkpoints
-                .agg(count(lit(1)), sum("requests"), sum("bytes_read"), sum("modules"))
+                .agg(count(lit(1)), sum("requests"), sum("bytes_read"), sum("modules"), sum(size(col("files"))))
                 .first();
+        long rows = sums.getLong(0);
+        long objects = orZero(sums, 4);
+        if (rows != listed.checkpoints() || objects != listed.inCheckpoints()) {
+            throw new IllegalStateException(
+                    "%d checkpoints of %d objects were listed, but %d of %d are in the table: this run does not count"
+                            .formatted(listed.checkpoints(), listed.inCheckpoints(), rows, objects));
+        }
         return new RunRecord(
                 folder.runId(),
                 stamp.toolVersion(),
@@ -50,10 +65,10 @@ final class RunTotals {
                 stamp.scannedAt().toString(),
                 seconds,
                 options,
-                listed,
-                inCheckpoints,
-                ignored,
-                sums.getLong(0),
+                listed.objects(),
+                objects,
+                listed.ignored(),
+                rows,
                 counts(checkpoints, col("status")),
                 counts(checkpoints, col("kind")),
                 counts(checkpoints.filter(col("kind").equalTo("ADAPTER")), col("axis")),

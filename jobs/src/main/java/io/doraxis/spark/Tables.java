@@ -1,5 +1,7 @@
 package io.doraxis.spark;
 
+import io.doraxis.audit.AtlasColumns;
+import io.doraxis.audit.CheckpointColumns;
 import io.doraxis.audit.Column;
 import io.doraxis.audit.ColumnType;
 import io.doraxis.audit.ColumnType.Field;
@@ -7,12 +9,15 @@ import io.doraxis.audit.ColumnType.ListOf;
 import io.doraxis.audit.ColumnType.MapOf;
 import io.doraxis.audit.ColumnType.Scalar;
 import io.doraxis.audit.ColumnType.StructOf;
+import io.doraxis.audit.ModuleColumns;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.apache.spark.sql.DataFrameReader;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
+import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.Metadata;
@@ -23,7 +28,19 @@ import scala.jdk.javaapi.CollectionConverters;
 
 /** The published tables' columns as Spark's types and rows. */
 final class Tables {
+    /** Exports are not written yet; what an unfinished run left of any table is removed. */
+    static final List<String> NAMES =
+            List.of(CheckpointColumns.NAME, ModuleColumns.NAME, AtlasColumns.NAME, MergesTable.NAME, "exports");
+
+    /** Spark's own option: a folder may be called [a]. */
+    private static final String NO_GLOB = "__globPaths__";
+
     private Tables() {}
+
+    /** Reads from places as they are called: the one way in which jobs read tables, their own and others. */
+    static DataFrameReader reader(SparkSession spark) {
+        return spark.read().option(NO_GLOB, "false");
+    }
 
     static <T> StructType schema(List<Column<T>> columns) {
         List<StructField> fields = new ArrayList<>();
@@ -62,6 +79,7 @@ final class Tables {
             case BOOLEAN -> DataTypes.BooleanType;
             case INT -> DataTypes.IntegerType;
             case LONG -> DataTypes.LongType;
+            case FLOAT -> DataTypes.FloatType;
             case DOUBLE -> DataTypes.DoubleType;
             case TIMESTAMP -> DataTypes.TimestampType;
         };

@@ -22,7 +22,6 @@ public final class RunFolder {
     private static final DateTimeFormatter ID =
             DateTimeFormatter.ofPattern("'r'yyyyMMdd'T'HHmmss'Z'").withZone(ZoneOffset.UTC);
     private static final String PARTITION = "run_id=";
-    private static final List<String> TABLES = List.of("checkpoints", "modules", "atlas", "merges");
 
     private final FileSystem fileSystem;
     private final Path root;
@@ -35,12 +34,19 @@ public final class RunFolder {
         this.runId = runId;
     }
 
+    /** For merges alone, until they begin as the other jobs do. */
+    public static RunFolder begin(ObjectStore store, String output, Instant now) throws IOException {
+        return begin(store, output, now, List.of("merges"));
+    }
+
     /**
      * Makes the folder ready for a run that starts now.
      *
+     * @param tables the names of all tables that runs leave there
      * @throws IOException if nothing can be written there
      */
-    public static RunFolder begin(ObjectStore store, String output, Instant now) throws IOException {
+    public static RunFolder begin(ObjectStore store, String output, Instant now, List<String> tables)
+            throws IOException {
         Path root = new Path(output);
         FileSystem fileSystem = store.fileSystem(root);
         if (fileSystem.exists(root) && fileSystem.getFileStatus(root).isFile()) {
@@ -51,7 +57,7 @@ public final class RunFolder {
         if (!fileSystem.mkdirs(folder.runs())) {
             throw new IOException("cannot write to the output folder " + output);
         }
-        folder.removeUnfinished();
+        folder.removeUnfinished(tables);
         return folder;
     }
 
@@ -59,8 +65,8 @@ public final class RunFolder {
         return new Path(root, "runs");
     }
 
-    private void removeUnfinished() throws IOException {
-        for (String table : TABLES) {
+    private void removeUnfinished(List<String> tables) throws IOException {
+        for (String table : tables) {
             Path folder = new Path(root, table);
             if (!fileSystem.exists(folder)) {
                 continue;
@@ -83,10 +89,6 @@ public final class RunFolder {
 
     public String runId() {
         return runId;
-    }
-
-    public Path root() {
-        return root;
     }
 
     /** Where this run's part of a table goes. */

@@ -52,9 +52,9 @@ class AtlasIT {
                 Tensor.ofFloats("lycoris_b_lin.lora_down.weight", Shape.of(1, N), new float[N]),
                 Tensor.ofFloats("lycoris_b_lin.lora_up.weight", Shape.of(N, 1), new float[N]),
                 Tensor.ofFloats("lycoris_b_lin.dora_scale", Shape.of(N), magnitude));
-        atlas = Called.doraxis("atlas", "--input", at("bases"), "--output", at("atlas"), "--master", "local[2]");
+        atlas = Called.doraxis("atlas", "--input", at("bases"), "--output", at("[atlas]"), "--master", "local[2]");
         audit = Called.doraxis(
-                "audit", "--input", at("hub"), "--output", at("out"), "--atlas", at("atlas"), "--master", "local[2]");
+                "audit", "--input", at("hub"), "--output", at("out"), "--atlas", at("[atlas]"), "--master", "local[2]");
         checkpoint = AuditTables.of(folder.resolve("out")).checkpoints().get(0);
     }
 
@@ -74,7 +74,7 @@ class AtlasIT {
     void theAtlasAccountsForEveryFile() throws IOException {
         assertThat(atlas.status()).as(atlas.err()).isZero();
         assertThat(atlas.out()).contains("1 weights of 1 models").contains("MODEL 1, TOO_SMALL 1");
-        JsonNode record = AuditTables.runs(folder.resolve("atlas")).get(0);
+        JsonNode record = AuditTables.runs(folder.resolve("[atlas]")).get(0);
         assertThat(record.get("weights").asInt()).isEqualTo(1);
         assertThat(record.get("bytes_read").asInt()).isEqualTo(4 * N * N);
     }

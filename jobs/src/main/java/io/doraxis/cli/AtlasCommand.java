@@ -4,14 +4,12 @@ import io.doraxis.spark.AtlasJob;
 import io.doraxis.spark.AtlasRecord;
 import io.doraxis.spark.Progress;
 import java.io.PrintWriter;
-import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import org.apache.spark.sql.SparkSession;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /** The norms of base models. */
@@ -19,7 +17,12 @@ import picocli.CommandLine.Spec;
         name = "atlas",
         description = "Writes row and column norms of base models' weights as a table, for 'doraxis audit --atlas'.",
         exitCodeListHeading = "%nExit status:%n",
-        exitCodeList = {"0:done, every file accounted for", "1:the job failed", "64:wrong usage"})
+        exitCodeList = {
+            "0:done, every file accounted for",
+            "1:the job failed",
+            "2:done, but the store failed on some files",
+            "64:wrong usage"
+        })
 final class AtlasCommand implements Callable<Integer> {
     private static final int READS_IN_FLIGHT = 32;
 
@@ -29,35 +32,19 @@ final class AtlasCommand implements Callable<Integer> {
     @Mixin
     private Verbosity verbosity;
 
-    @Option(
-            names = "--input",
-            required = true,
-            paramLabel = "URI",
-            description = "Folder, bucket or file with base models; may be given several times.")
-    private List<String> inputs;
+    @Mixin
+    private Roots roots;
 
-    @Option(
-            names = "--output",
-            required = true,
-            paramLabel = "URI",
-            description = "Folder of the table; earlier runs in it are kept, the latest counts.")
-    private String output;
-
-    @Option(
-            names = "--master",
-            paramLabel = "URL",
-            description = "Spark master (default: spark-submit's, else all cores of this machine).")
-    private String master;
+    @Mixin
+    private SparkOptions sparkOptions;
 
     @Override
     public Integer call() throws Exception {
-        if (output.isBlank() || inputs.stream().anyMatch(String::isBlank)) {
-            throw new Doraxis.UsageException("--input and --output want a folder or URI, not an empty text");
-        }
+        roots.check();
         AtlasRecord record;
-        try (SparkSession spark = SparkSessions.open("atlas", master, READS_IN_FLIGHT);
-                Progress progress = new Progress(System.err, Boolean.getBoolean("doraxis.terminal"))) {
-            record = new AtlasJob(spark, inputs, output, progress, Doraxis.version()).run();
+        try (SparkSession spark = sparkOptions.session("atlas", READS_IN_FLIGHT);
+                Progress progress = sparkOptions.progress()) {
+            record = new AtlasJob(spark, roots.inputs(), roots.output(), progress, Doraxis.version()).run();
         }
         PrintWriter out = spec.commandLine().getOut();
         out.printf(
@@ -68,10 +55,15 @@ final class AtlasCommand implements Callable<Integer> {
                 record.files().entrySet().stream()
                         .map(entry -> entry.getKey() + " " + entry.getValue())
                         .collect(Collectors.joining(", ")));
-        out.printf("table         %s/atlas (run %s)%n", output, record.run_id());
+        out.printf("table         %s/atlas (run %s)%n", roots.output(), record.run_id());
         out.flush();
+        PrintWriter err = spec.commandLine().getErr();
+        if (record.storeErrors() > 0) {
+            err.printf("doraxis: the store failed on %,d files: their norms are not all there%n", record.storeErrors());
+            return Doraxis.STORE_ERRORS;
+        }
         if (record.models() == 0) {
-            spec.commandLine().getErr().println("doraxis: warning: no model lies below " + String.join(", ", inputs));
+            err.println("doraxis: warning: no model lies below " + roots.below());
         }
         return 0;
     }

@@ -8,7 +8,6 @@ import io.doraxis.spark.RunRecord;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.apache.spark.sql.SparkSession;
 import picocli.CommandLine.Command;
@@ -30,36 +29,17 @@ import picocli.CommandLine.Spec;
             "64:wrong usage"
         })
 final class AuditCommand implements Callable<Integer> {
-    /** Whose magnitudes to read. */
-    enum Values {
-        none,
-        ambiguous,
-        all;
-
-        ValueUse use() {
-            return ValueUse.valueOf(name().toUpperCase(Locale.ROOT));
-        }
-    }
-
     @Spec
     private CommandSpec spec;
 
     @Mixin
     private Verbosity verbosity;
 
-    @Option(
-            names = "--input",
-            required = true,
-            paramLabel = "URI",
-            description = "Folder, bucket or file to audit; may be given several times.")
-    private List<String> inputs;
+    @Mixin
+    private Roots roots;
 
-    @Option(
-            names = "--output",
-            required = true,
-            paramLabel = "URI",
-            description = "Folder of the tables; earlier runs in it are kept.")
-    private String output;
+    @Mixin
+    private SparkOptions sparkOptions;
 
     @Option(
             names = "--no-modules",
@@ -91,8 +71,8 @@ final class AuditCommand implements Callable<Integer> {
     @Option(
             names = "--values",
             paramLabel = "WHICH",
-            description = "Magnitudes to read: ${COMPLETION-CANDIDATES} (default: ambiguous with --atlas, else none).")
-    private Values values;
+            description = "Magnitudes to read: none, ambiguous or all (default: ambiguous with --atlas, else none).")
+    private ValueUse values;
 
     @Option(
             names = "--atlas",
@@ -102,29 +82,22 @@ final class AuditCommand implements Callable<Integer> {
                             + " the base model.")
     private String atlas;
 
-    @Option(
-            names = "--master",
-            paramLabel = "URL",
-            description = "Spark master (default: spark-submit's, else all cores of this machine).")
-    private String master;
-
     @Override
     public Integer call() throws Exception {
         List<FailCondition> conditions = new ArrayList<>();
         for (String condition : failOn) {
             conditions.add(FailCondition.parse(condition));
         }
-        if (output.isBlank() || inputs.stream().anyMatch(String::isBlank)) {
-            throw new Doraxis.UsageException("--input and --output want a folder or URI, not an empty text");
-        }
+        roots.check();
         if (ioConcurrency < 1) {
             throw new Doraxis.UsageException("--io-concurrency must be at least 1, not " + ioConcurrency);
         }
         if (!(maxStoreErrors >= 0 && maxStoreErrors <= 1)) {
             throw new Doraxis.UsageException("--max-store-errors is a share from 0 to 1, not " + maxStoreErrors);
         }
-        ValueUse use = values != null ? values.use() : atlas != null ? ValueUse.AMBIGUOUS : ValueUse.NONE;
-        RunRecord record = run(new AuditOptions(inputs, output, !noModules, ioConcurrency, use, atlas), master);
+        ValueUse use = values != null ? values : atlas != null ? ValueUse.AMBIGUOUS : ValueUse.NONE;
+        RunRecord record = run(
+                new AuditOptions(roots.inputs(), roots.output(), !noModules, ioConcurrency, use, atlas), sparkOptions);
         spec.commandLine().getOut().print(AuditSummary.of(record));
         spec.commandLine().getOut().flush();
         return status(record, conditions);
@@ -135,7 +108,7 @@ final class AuditCommand implements Callable<Integer> {
         PrintWriter err = spec.commandLine().getErr();
         int status = 0;
         if (record.objects_listed() == 0) {
-            err.println("doraxis: warning: nothing lies below " + String.join(", ", inputs));
+            err.println("doraxis: warning: nothing lies below " + roots.below());
         }
         if (record.storeErrorShare() > maxStoreErrors) {
             err.printf(
@@ -152,10 +125,9 @@ final class AuditCommand implements Callable<Integer> {
         return status;
     }
 
-    static RunRecord run(AuditOptions options, String master) throws Exception {
-        boolean terminal = Boolean.getBoolean("doraxis.terminal");
-        try (SparkSession spark = SparkSessions.open("audit", master, options.ioConcurrency());
-                Progress progress = new Progress(System.err, terminal)) {
+    static RunRecord run(AuditOptions options, SparkOptions sparkOptions) throws Exception {
+        try (SparkSession spark = sparkOptions.session("audit", options.ioConcurrency());
+                Progress progress = sparkOptions.progress()) {
             return new AuditJob(spark, options, progress, Doraxis.version()).run();
         }
     }

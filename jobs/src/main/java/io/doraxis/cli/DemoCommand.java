@@ -45,7 +45,8 @@ final class DemoCommand implements Callable<Integer> {
         DemoHub.write(hub, files);
         System.err.println("made %,d checkpoints in %s".formatted(files, hub));
         RunRecord record = AuditCommand.run(
-                new AuditOptions(List.of(hub.toString()), audit.toString(), true, 32, ValueUse.NONE, null), null);
+                new AuditOptions(List.of(hub.toString()), audit.toString(), true, 32, ValueUse.NONE, null),
+                new SparkOptions());
         String summary = AuditSummary.of(record)
                 + "look at one of them: deploy/bin/doraxis explain %s%n".formatted(DemoHub.example(hub));
         spec.commandLine().getOut().print(summary);

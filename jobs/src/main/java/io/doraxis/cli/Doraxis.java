@@ -25,16 +25,20 @@ import picocli.CommandLine.IVersionProvider;
         synopsisSubcommandLabel = "COMMAND",
         footer = {"", "'doraxis COMMAND --help' tells more of each."})
 public final class Doraxis {
-    /** Exit status: a {@code --fail-on} condition was met. */
-    static final int CONDITION_MET = 3;
+    /** Exit status: the job failed, or there is no such file. */
+    static final int FAILED = 1;
 
     /** Exit status: done, but the store failed on too many objects. */
     static final int STORE_ERRORS = 2;
 
+    /** Exit status: a {@code --fail-on} condition was met. */
+    static final int CONDITION_MET = 3;
+
+    /** Exit status: done, but items were refused. */
+    static final int REFUSED = 4;
+
     /** Exit status: wrong usage. */
     static final int USAGE = 64;
-
-    private static final int FAILED = 1;
 
     private Doraxis() {}
 

@@ -9,6 +9,7 @@ import com.tngtech.archunit.junit.ArchTest;
 import com.tngtech.archunit.lang.ArchRule;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 
 /** Packages depend one way only: what stands further left in the chain knows nothing of what stands right. */
 @AnalyzeClasses(packages = "io.doraxis", importOptions = ImportOption.DoNotIncludeTests.class)
@@ -16,6 +17,9 @@ class ArchitectureTest {
     /** {@code audit} may use all of them, and none of them uses it. */
     private static final List<String> CHAIN =
             List.of("catalog", "tensorfile", "adapter", "naming", "dora", "consumer", "merge", "peft", "audit");
+
+    /** A rule about any other package must find it, so that renaming one is noticed. */
+    private static final Set<String> NOT_THERE_YET = Set.of("peft");
 
     @ArchTest
     static final ArchRule catalogNeedsNoOtherPackage = leftOnly("catalog");
@@ -70,7 +74,7 @@ class ArchitectureTest {
                 .should()
                 .dependOnClassesThat()
                 .resideInAnyPackage(packages(CHAIN.subList(CHAIN.indexOf(name) + 1, CHAIN.size())))
-                .allowEmptyShould(true);
+                .allowEmptyShould(NOT_THERE_YET.contains(name));
     }
 
     private static String[] packages(List<String> names) {

@@ -2,20 +2,36 @@ package io.doraxis.audit;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.core.domain.JavaModifier;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
 import io.doraxis.adapter.Algorithm;
 import io.doraxis.adapter.CheckpointKind;
 import io.doraxis.adapter.Dialect;
 import io.doraxis.adapter.LayerKind;
+import io.doraxis.adapter.Magnitude;
+import io.doraxis.adapter.Role;
+import io.doraxis.catalog.Checkpoint;
+import io.doraxis.catalog.ObjectRole;
+import io.doraxis.consumer.Outcome;
 import io.doraxis.dora.CheckpointAxis;
 import io.doraxis.dora.Confidence;
 import io.doraxis.dora.Evidence;
 import io.doraxis.dora.ModuleAxis;
+import io.doraxis.merge.MergeRefusedException;
+import io.doraxis.merge.Strength;
+import io.doraxis.naming.Component;
+import io.doraxis.naming.ModelFamily;
 import io.doraxis.tensorfile.Container;
 import io.doraxis.tensorfile.Dtype;
 import io.doraxis.tensorfile.Finding;
+import io.doraxis.tensorfile.PickleScan;
 import io.doraxis.tensorfile.Reason;
 import java.time.Instant;
 import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
@@ -90,6 +106,59 @@ class StableNamesTest {
     }
 
     @Test
+    void predictionsAndPickles() {
+        are(Outcome.values(), "EXACT APPROXIMATE PARTIAL SILENTLY_WRONG REJECTS UNKNOWN");
+        are(PickleScan.Verdict.values(), "NONE ALLOWED UNKNOWN DENIED");
+        are(
+                ModelFamily.values(),
+                "SD15 SD21 SDXL SD3_MEDIUM FLUX1 PIXART_SIGMA WAN21_1_3B WAN21_14B HUNYUAN_VIDEO QWEN_IMAGE LUMINA2"
+                        + " LLAMA3_8B CLIP_L CLIP_G CLIP_H T5_XXL");
+    }
+
+    @Test
+    void runs() {
+        are(
+                ObjectRole.values(),
+                "WEIGHTS ADAPTER_CONFIG SHARD_INDEX IGNORED_CONFIG IGNORED_TEXT IGNORED_MEDIA IGNORED_CACHE"
+                        + " IGNORED_OTHER");
+        are(ValueUse.values(), "NONE AMBIGUOUS ALL");
+    }
+
+    @Test
+    void merges() {
+        are(
+                MergeRefusedException.Code.values(),
+                "NOT_AN_ADAPTER UNSUPPORTED_BASE UNSUPPORTED_OUTPUT INCOMPLETE_ROW TOO_LARGE AXIS_AMBIGUOUS"
+                        + " STRENGTH_RULE UNMATCHED NOTHING_MATCHED SHAPE_MISMATCH CONTESTED_WEIGHT UNSUPPORTED_MODULE"
+                        + " SCALE_UNKNOWN ZERO_NORM NOT_FINITE");
+    }
+
+    /** Public enums of which no name is stored. */
+    private static final Set<Class<?>> NOT_STORED = Set.of(
+            Checkpoint.Form.class,
+            ColumnType.Scalar.class,
+            Component.class,
+            Magnitude.Kind.class,
+            Role.class,
+            Strength.Rule.class);
+
+    @Test
+    void everyOtherPublicEnumIsNamedInThisTest() {
+        Set<Class<?>> named = new ClassFileImporter()
+                .importClass(StableNamesTest.class).getDirectDependenciesFromSelf().stream()
+                        .map(dependency -> dependency.getTargetClass().reflect())
+                        .collect(Collectors.toSet());
+        assertThat(new ClassFileImporter()
+                        .withImportOption(new ImportOption.DoNotIncludeTests()).importPackages("io.doraxis").stream()
+                                .filter(JavaClass::isEnum)
+                                .filter(type -> type.getModifiers().contains(JavaModifier.PUBLIC))
+                                .map(JavaClass::reflect)
+                                .filter(type -> !NOT_STORED.contains(type)))
+                .isNotEmpty()
+                .allMatch(named::contains, "its names are pinned here");
+    }
+
+    @Test
     void columns() {
         List<String> checkpoints = CheckpointColumns.of(new CheckpointColumns.Stamp("1", "1", Instant.EPOCH)).stream()
                 .map(Column::name)
@@ -107,6 +176,14 @@ class StableNamesTest {
                                 + " magnitude_key"
                                 + " magnitude_shape axis resolved_axis evidence detail")
                         .split(" "));
+        assertThat(AtlasColumns.COLUMNS.stream().map(Column::name))
+                .containsExactly("base", "module", "weight_shape", "dtype", "row_norms", "col_norms");
+    }
+
+    @Test
+    void tables() {
+        assertThat(List.of(CheckpointColumns.NAME, ModuleColumns.NAME, AtlasColumns.NAME))
+                .containsExactly("checkpoints", "modules", "atlas");
     }
 
     private static void are(Enum<?>[] constants, String names) {

@@ -2,8 +2,10 @@ package io.doraxis.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class UsageTest {
@@ -14,8 +16,12 @@ class UsageTest {
         return Called.doraxis(args);
     }
 
+    static Stream<String> commands() {
+        return Doraxis.commandLine().getSubcommands().keySet().stream().filter(name -> !name.equals("help"));
+    }
+
     @ParameterizedTest
-    @ValueSource(strings = {"audit", "explain", "atlas", "demo"})
+    @MethodSource("commands")
     void everyCommandHasHelp(String command) {
         Called called = Called.doraxis(command, "--help");
         assertThat(called.status()).isZero();
@@ -66,6 +72,27 @@ class UsageTest {
     @Test
     void anEmptyInputIsWrongUsage() {
         assertThat(audit("--input", "").status()).isEqualTo(64);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"audit", "atlas"})
+    void anEmptyOutputIsWrongUsage(String command) {
+        Called called = Called.doraxis(command, "--input", "in", "--output", " ");
+        assertThat(called.status()).isEqualTo(64);
+        assertThat(called.err()).contains("--input and --output want a folder or URI");
+    }
+
+    @Test
+    void valuesThatNobodyKnowsListTheKnown() {
+        Called called = audit("--values", "some");
+        assertThat(called.status()).isEqualTo(64);
+        assertThat(called.err()).contains("[NONE, AMBIGUOUS, ALL]");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"ambiguous", "ALL"})
+    void valuesAreNamedInAnyCase(String values) {
+        assertThat(audit("--values", values, "--io-concurrency", "0").err()).contains("--io-concurrency must be");
     }
 
     @Test

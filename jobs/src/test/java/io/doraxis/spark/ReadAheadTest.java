@@ -29,14 +29,14 @@ class ReadAheadTest {
     void noMoreAreInFlightThanAskedFor() {
         Iterator<Integer> results = ReadAhead.of(inputs(100), i -> i, i -> 1, 8);
         results.next();
-        assertThat(taken.get()).isLessThanOrEqualTo(9);
+        assertThat(taken.get()).isEqualTo(8); // the result that was handed on, and those that are on their way
     }
 
     @Test
     void hugeResultsAreReadOneAtATime() {
         Iterator<Integer> results = ReadAhead.of(inputs(100), i -> i, i -> Long.MAX_VALUE / 200, 8);
         results.next();
-        assertThat(taken.get()).isLessThanOrEqualTo(2);
+        assertThat(taken.get()).isEqualTo(1);
         results.forEachRemaining(i -> {});
         assertThat(taken.get()).isEqualTo(100);
     }

@@ -1,7 +1,9 @@
 package io.doraxis.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.params.provider.Arguments.arguments;
 
+import io.doraxis.audit.AtlasColumns;
 import io.doraxis.audit.CheckpointColumns;
 import io.doraxis.audit.CheckpointColumns.Stamp;
 import io.doraxis.audit.Column;
@@ -11,8 +13,11 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.regex.MatchResult;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** What the README promises, against the code. */
@@ -21,7 +26,8 @@ class ReadmeTest {
 
     static Stream<String> columnLines() {
         return Stream.concat(
-                        CheckpointColumns.of(new Stamp("", "", Instant.EPOCH)).stream(), ModuleColumns.COLUMNS.stream())
+                        CheckpointColumns.of(new Stamp("", "", Instant.EPOCH)).stream(),
+                        Stream.concat(ModuleColumns.COLUMNS.stream(), AtlasColumns.COLUMNS.stream()))
                 .map(ReadmeTest::line)
                 .distinct();
     }
@@ -34,6 +40,33 @@ class ReadmeTest {
     @MethodSource("columnLines")
     void everyColumnIsDescribedAsInTheCode(String line) throws IOException {
         assertThat(Files.readAllLines(README)).contains(line);
+    }
+
+    static Stream<Arguments> options() {
+        return Doraxis.commandLine().getSubcommands().entrySet().stream()
+                .flatMap(command -> command.getValue().getCommandSpec().options().stream()
+                        .filter(option -> !option.usageHelp())
+                        .map(option -> arguments(command.getKey(), option.shortestName())));
+    }
+
+    @ParameterizedTest
+    @MethodSource("options")
+    void everyOptionIsNamed(String command, String option) throws IOException {
+        assertThat(Files.readString(README)).containsPattern("[` ]" + option + "\\b");
+    }
+
+    static Stream<String> launcherVariables() throws IOException {
+        return Pattern.compile("\\b(DORAXIS_[A-Z_]+|JAVA_HOME)\\b")
+                .matcher(Files.readString(Path.of("..", "deploy", "bin", "doraxis")))
+                .results()
+                .map(MatchResult::group)
+                .distinct();
+    }
+
+    @ParameterizedTest
+    @MethodSource("launcherVariables")
+    void everyVariableOfTheLauncherIsNamed(String variable) throws IOException {
+        assertThat(Files.readString(README)).contains("`" + variable + "`");
     }
 
     static Stream<String> consumers() {

@@ -69,6 +69,32 @@ public final class DeltaWeight {
         };
     }
 
+    static FactoredDelta lora(AdapterModule module, TensorData data) {
+        return lora(new Factors(module, data)).factored();
+    }
+
+    static FactoredDelta lohaFirst(AdapterModule module, TensorData data) {
+        return first(new Factors(module, data)).factored();
+    }
+
+    static FactoredDelta lohaSecond(AdapterModule module, TensorData data) {
+        return second(new Factors(module, data)).factored();
+    }
+
+    static FactoredDelta lokrLeft(AdapterModule module, TensorData data) {
+        Factors factors = new Factors(module, data);
+        return factors.has(LOKR_W1)
+                ? FactoredDelta.ofWhole(factors.matrix(LOKR_W1))
+                : new FactoredDelta(factors.matrix(LOKR_W1_A), factors.matrix(LOKR_W1_B));
+    }
+
+    static FactoredDelta lokrRight(AdapterModule module, TensorData data) {
+        Factors factors = new Factors(module, data);
+        return factors.has(LOKR_W2)
+                ? FactoredDelta.ofWhole(factors.matrix(LOKR_W2))
+                : half(factors, LOKR_T2, LOKR_W2_A, LOKR_W2_B).factored();
+    }
+
     private static IllegalArgumentException noProduct(AdapterModule module) {
         return new IllegalArgumentException(module.algorithm() + " has no product of factors");
     }
@@ -81,6 +107,10 @@ public final class DeltaWeight {
 
         Matrix kronecker() {
             return left.kronecker(right);
+        }
+
+        FactoredDelta factored() {
+            return new FactoredDelta(left, right);
         }
 
         Delta.Product rounded() {

@@ -55,6 +55,16 @@ public record ModulePath(Component component, String path) {
         return new ModulePath(Component.ANY, flattened(name));
     }
 
+    /** A name without what says to which component it belongs, dots and all. */
+    public static String localName(String name) {
+        for (Prefix prefix : PREFIXES) {
+            if (name.startsWith(prefix.text)) {
+                return name.substring(prefix.text.length());
+            }
+        }
+        return name;
+    }
+
     private static String flattened(String path) {
         String layer = path.contains(PROCESSOR) ? path.replace(PROCESSOR, "") : path;
         return layer.replace('.', '_');

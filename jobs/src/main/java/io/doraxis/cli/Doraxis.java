@@ -17,6 +17,7 @@ import picocli.CommandLine.IVersionProvider;
             ExplainCommand.class,
             AtlasCommand.class,
             MergeCommand.class,
+            ExportCommand.class,
             DemoCommand.class,
             CommandLine.HelpCommand.class
         },

@@ -36,7 +36,6 @@ import picocli.CommandLine.Spec;
             "64:wrong usage"
         })
 final class MergeCommand implements Callable<Integer> {
-    private static final int REFUSED = 4;
     private static final int READS_IN_FLIGHT = 8;
 
     /** The axis of magnitudes that an adapter leaves open. */
@@ -154,11 +153,8 @@ final class MergeCommand implements Callable<Integer> {
     @Option(names = "--dry-run", description = "Say what would be done, and write nothing.")
     private boolean dryRun;
 
-    @Option(
-            names = "--master",
-            paramLabel = "URL",
-            description = "Spark master for --plan (default: spark-submit's, else all cores of this machine).")
-    private String master;
+    @Mixin
+    private SparkOptions sparkOptions;
 
     @Override
     public Integer call() throws Exception {
@@ -229,15 +225,15 @@ final class MergeCommand implements Callable<Integer> {
                 spec.commandLine()
                         .getErr()
                         .printf("doraxis: %s: %s: %s%n", result.status(), result.code(), result.message());
-                return result.status() == MergeResult.Status.REFUSED ? REFUSED : 1;
+                return result.status() == MergeResult.Status.REFUSED ? Doraxis.REFUSED : Doraxis.FAILED;
             }
         }
     }
 
     private int planned(MergeRequest.Settings settings) throws Exception {
         MergeRecord record;
-        try (SparkSession spark = SparkSessions.open("merge", master, READS_IN_FLIGHT);
-                Progress progress = new Progress(System.err, Boolean.getBoolean("doraxis.terminal"))) {
+        try (SparkSession spark = sparkOptions.session("merge", READS_IN_FLIGHT);
+                Progress progress = sparkOptions.progress()) {
             record = new MergeJob(spark, plan, output, progress, Doraxis.version()).run(strength(), settings);
         }
         PrintWriter out = spec.commandLine().getOut();
@@ -253,6 +249,6 @@ final class MergeCommand implements Callable<Integer> {
         if (record.statuses().containsKey(MergeResult.Status.FAILED.name())) {
             return 1;
         }
-        return record.statuses().containsKey(MergeResult.Status.REFUSED.name()) ? REFUSED : 0;
+        return record.statuses().containsKey(MergeResult.Status.REFUSED.name()) ? Doraxis.REFUSED : 0;
     }
 }

@@ -9,12 +9,9 @@ import io.doraxis.spark.MergeUnits.Written;
 import io.doraxis.store.ObjectStore;
 import io.doraxis.store.RunFolder;
 import java.io.IOException;
-import java.time.Duration;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.api.java.JavaPairRDD;
 import org.apache.spark.api.java.JavaRDD;
@@ -24,7 +21,6 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.storage.StorageLevel;
 import org.apache.spark.util.LongAccumulator;
-import org.apache.spark.util.SerializableConfiguration;
 import scala.Tuple2;
 
 /**
@@ -34,7 +30,6 @@ import scala.Tuple2;
 public final class MergeJob {
     private static final int TASKS_PER_CORE = 4;
     private static final int PLANNED_PER_TASK = 16;
-    private static final int MAX_TASKS = 10_000;
 
     private final SparkSession spark;
     private final String plan;
@@ -91,29 +86,24 @@ public final class MergeJob {
      * @throws IOException if the plan cannot be read or the output cannot be written: nothing was merged then
      */
     public MergeRecord run(Strength strength, MergeRequest.Settings settings) throws IOException {
-        Instant started = Instant.now();
-        JavaSparkContext context = JavaSparkContext.fromSparkContext(spark.sparkContext());
-        Configuration configuration = context.hadoopConfiguration();
-        ObjectStore store = new ObjectStore(configuration);
-        JavaRDD<MergeRequest> requests = MergeRequests.read(spark, store, plan, strength, settings);
-        RunFolder run = RunFolder.begin(store, output, started);
-        run.unfinished().forEach(progress::removedUnfinishedRun);
-        Broadcast<SerializableConfiguration> shipped = context.broadcast(new SerializableConfiguration(configuration));
-        MergeUnits units = new MergeUnits(shipped, toolVersion, threads());
+        JobRun run = new JobRun(spark, List.of(plan));
+        JavaRDD<MergeRequest> requests = MergeRequests.read(spark, plan, strength, settings);
+        RunFolder folder = run.begin(output, progress);
+        MergeUnits units = new MergeUnits(run.stores(), toolVersion, threads());
 
         JavaPairRDD<Long, MergeRequest> numbered = requests.zipWithIndex().mapToPair(Tuple2::swap);
         long count = numbered.count();
-        int planners = tasks(count / PLANNED_PER_TASK + 1, count);
+        int planners = run.tasks(count, PLANNED_PER_TASK);
         JavaRDD<Planned> planned =
                 numbered.repartition(planners).map(units::plan).persist(StorageLevel.MEMORY_AND_DISK());
         MergePacking packing = MergePacking.of(
-                planned.flatMap(each -> each.costs().iterator()).collect(),
-                spark.sparkContext().defaultParallelism() * TASKS_PER_CORE);
+                planned.flatMap(each -> each.costs().iterator()).collect(), run.parallelism() * TASKS_PER_CORE);
         progress.reading(packing.units(), "files");
         LongAccumulator done = spark.sparkContext().longAccumulator("files");
         progress.watch(done, spark.sparkContext().longAccumulator("failed"));
 
-        Broadcast<MergePacking> shippedPacking = context.broadcast(packing);
+        Broadcast<MergePacking> shippedPacking =
+                JavaSparkContext.fromSparkContext(spark.sparkContext()).broadcast(packing);
         JavaPairRDD<Unit, MergeRequest> work = planned.flatMapToPair(
                         each -> each.units().iterator())
                 .partitionBy(new MergePacking.Tasks(packing.tasks(), shippedPacking));
@@ -124,34 +114,25 @@ public final class MergeJob {
         });
         JavaRDD<Row> rows = written.union(
                         planned.flatMapToPair(each -> each.refused().iterator()))
-                .groupByKey(tasks(count / PLANNED_PER_TASK + 1, count))
+                .groupByKey(planners)
                 .map(units::finish);
-        String table = run.table(MergesTable.NAME);
+        String table = folder.table(MergesTable.NAME);
         spark.createDataFrame(rows, MergesTable.SCHEMA).write().parquet(table);
         progress.done();
-        Map<String, Long> statuses = new TreeMap<>();
-        for (Row row : spark.read()
-                .option("__globPaths__", false)
-                .parquet(table)
-                .groupBy(MergesTable.STATUS)
-                .count()
-                .collectAsList()) {
-            statuses.put(row.getString(0), row.getLong(1));
-        }
-        double seconds = Duration.between(started, Instant.now()).toMillis() / 1000.0;
-        MergeRecord record =
-                new MergeRecord(run.runId(), toolVersion, started.toString(), seconds, plan, count, statuses);
-        run.complete(RunRecordJson.write(record));
+        MergeRecord record = new MergeRecord(
+                folder.runId(),
+                toolVersion,
+                run.started().toString(),
+                run.seconds(),
+                plan,
+                count,
+                MergesTable.statuses(spark, table));
+        folder.complete(RunRecordJson.write(record));
         return record;
     }
 
     /** Of one task: the cores that Spark gives it. */
     private int threads() {
         return spark.sparkContext().getConf().getInt("spark.task.cpus", 1);
-    }
-
-    private int tasks(long wanted, long most) {
-        long atLeast = Math.max(spark.sparkContext().defaultParallelism(), wanted);
-        return (int) Math.max(1, Math.min(Math.min(MAX_TASKS, atLeast), most));
     }
 }

@@ -8,9 +8,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
-import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.sql.Row;
-import org.apache.spark.util.SerializableConfiguration;
 import scala.Tuple2;
 
 /**
@@ -18,8 +16,7 @@ import scala.Tuple2;
  *
  * @param threads of one task
  */
-record MergeUnits(Broadcast<SerializableConfiguration> configuration, String toolVersion, int threads)
-        implements Serializable {
+record MergeUnits(JobRun.Stores stores, String toolVersion, int threads) implements Serializable {
     /**
      * One file of one merge.
      *
@@ -65,14 +62,10 @@ record MergeUnits(Broadcast<SerializableConfiguration> configuration, String too
         }
     }
 
-    private ObjectStore store() {
-        return new ObjectStore(configuration.value().value());
-    }
-
     Planned plan(Tuple2<Long, MergeRequest> numbered) {
         MergeRequest request = numbered._2;
         try {
-            PreparedMerge merge = PreparedMerge.of(store(), request, toolVersion);
+            PreparedMerge merge = PreparedMerge.of(stores.open(), request, toolVersion);
             List<Long> costs = merge.shards().stream().map(merge::cost).toList();
             return new Planned(numbered._1, request, costs, null);
         } catch (MergeRefusedException e) {
@@ -87,7 +80,7 @@ record MergeUnits(Broadcast<SerializableConfiguration> configuration, String too
     }
 
     private Written written(int shard, MergeRequest request) {
-        ObjectStore store = store();
+        ObjectStore store = stores.open();
         long started = System.nanoTime();
         try {
             PreparedMerge merge = PreparedMerge.of(store, request, toolVersion);
@@ -121,7 +114,7 @@ record MergeUnits(Broadcast<SerializableConfiguration> configuration, String too
             }
         }
         Written first = files.get(0);
-        ObjectStore store = store();
+        ObjectStore store = stores.open();
         try {
             PreparedMerge merge = PreparedMerge.of(store, first.request, toolVersion);
             List<ShardResult> shards = files.stream().map(Written::result).toList();

@@ -1,15 +1,19 @@
 package io.doraxis.spark;
 
+import java.util.Map;
+import java.util.TreeMap;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
+import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import scala.jdk.javaapi.CollectionConverters;
 
-/** The {@code merges} table: what became of each merge. */
+/** The {@code merges} and {@code exports} tables, which have the same columns: what became of each. */
 final class MergesTable {
     static final String NAME = "merges";
+    static final String EXPORTS = "exports";
     static final String STATUS = "status";
     private static final DataType STRING = DataTypes.StringType;
 
@@ -63,5 +67,41 @@ final class MergesTable {
                 null,
                 CollectionConverters.asScala(result.warnings()).toSeq(),
                 CollectionConverters.asScala(result.seconds()));
+    }
+
+    static Row row(ExportResult result) {
+        return RowFactory.create(
+                result.request().adapter(),
+                result.request().base(),
+                result.request().output(),
+                CollectionConverters.asScala(result.plan()),
+                result.status().name(),
+                result.code(),
+                result.message(),
+                null,
+                null,
+                result.plan().values().stream().mapToInt(Integer::intValue).sum(),
+                result.computed(),
+                result.copied(),
+                result.bytesRead(),
+                result.bytesWritten(),
+                result.inputDigest(),
+                result.outputDigest(),
+                null,
+                null,
+                null,
+                null,
+                CollectionConverters.asScala(result.warnings()).toSeq(),
+                CollectionConverters.asScala(result.seconds()));
+    }
+
+    /** How many rows of a table that was written ended how. */
+    static Map<String, Long> statuses(SparkSession spark, String table) {
+        Map<String, Long> statuses = new TreeMap<>();
+        for (Row row :
+                Tables.reader(spark).parquet(table).groupBy(STATUS).count().collectAsList()) {
+            statuses.put(row.getString(0), row.getLong(1));
+        }
+        return statuses;
     }
 }

@@ -3,13 +3,8 @@ package io.doraxis.spark;
 import io.doraxis.adapter.AdapterModule;
 import io.doraxis.audit.CheckpointAudit;
 import io.doraxis.audit.CheckpointAudit.Part;
-import io.doraxis.audit.CheckpointAuditor;
-import io.doraxis.audit.CheckpointAuditor.ValueSource;
-import io.doraxis.audit.CheckpointAuditor.Values;
-import io.doraxis.audit.Status;
 import io.doraxis.catalog.Checkpoint;
 import io.doraxis.catalog.StoredObject;
-import io.doraxis.consumer.ConsumerRules;
 import io.doraxis.merge.MergeAdapter;
 import io.doraxis.merge.MergePlan;
 import io.doraxis.merge.MergePlanner;
@@ -17,14 +12,10 @@ import io.doraxis.merge.MergeRefusedException;
 import io.doraxis.merge.MergeRefusedException.Code;
 import io.doraxis.merge.OutputShard;
 import io.doraxis.merge.OutputTensor;
-import io.doraxis.store.CheckpointFinder;
-import io.doraxis.store.Fetcher;
 import io.doraxis.store.ObjectStore;
 import io.doraxis.tensorfile.Dtype;
-import io.doraxis.tensorfile.Finding;
 import io.doraxis.tensorfile.FloatDecoder;
 import io.doraxis.tensorfile.FloatEncoder;
-import io.doraxis.tensorfile.Reason;
 import io.doraxis.tensorfile.StoreException;
 import io.doraxis.tensorfile.TensorInfo;
 import java.io.IOException;
@@ -33,11 +24,9 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.EnumSet;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
 
@@ -63,13 +52,6 @@ record PreparedMerge(
         long bytesRead) {
     static final String DIGEST = "doraxis.input_digest";
     static final String EXTENSION = ".safetensors";
-
-    /** Of an input that is not whole, or says two things. */
-    private static final Set<Finding.Code> REFUSED_FINDINGS = EnumSet.of(
-            Finding.Code.DUPLICATE_TENSOR_NAME,
-            Finding.Code.SHARD_TENSOR_MISSING,
-            Finding.Code.SHARD_TENSOR_REPEATED,
-            Finding.Code.SHARD_OUTSIDE_FOLDER);
 
     private static final Pattern OTHER_FORMAT = Pattern.compile(".*\\.(?i:bin|pt|pth|ckpt|sft|gguf|onnx|json)");
 
@@ -141,40 +123,11 @@ record PreparedMerge(
 
     private static CheckpointAudit read(ObjectStore store, String path, Code refusal)
             throws MergeRefusedException, IOException {
-        Checkpoint checkpoint;
         try {
-            checkpoint = CheckpointFinder.find(store, path);
-        } catch (IllegalArgumentException e) {
+            return ReadCheckpoint.read(store, path, refusal == Code.NOT_AN_ADAPTER);
+        } catch (ReadCheckpoint.UnreadableException e) {
             throw new MergeRefusedException(refusal, e.getMessage());
         }
-        Fetcher.Fetched fetched = new Fetcher(store).fetch(checkpoint);
-        ValueSource scalars = (file, index) -> {
-            List<TensorInfo> wanted = index.tensors().stream()
-                    .filter(tensor -> tensor.shape().elements() == 1)
-                    .toList();
-            return file.isWhole() || wanted.isEmpty()
-                    ? ValueSource.IN_HAND.of(file, index)
-                    : new Values(store.tensors(file.object(), wanted), 1, 0);
-        };
-        CheckpointAudit audit = new CheckpointAuditor(ConsumerRules.bundled())
-                .audit(
-                        checkpoint,
-                        fetched.weights(),
-                        fetched.side(),
-                        refusal == Code.NOT_AN_ADAPTER ? scalars : ValueSource.IN_HAND);
-        if (audit.contents() == null || audit.reading().status() != Status.OK) {
-            Reason reason = audit.reading().reason();
-            if (reason != null && Status.of(reason) == Status.STORE_ERROR) {
-                throw new StoreException(reason, audit.reading().message(), null);
-            }
-            throw new MergeRefusedException(refusal, audit.reading().message());
-        }
-        for (Finding finding : audit.findings()) {
-            if (REFUSED_FINDINGS.contains(finding.code())) {
-                throw new MergeRefusedException(refusal, path + ": " + finding.detail());
-            }
-        }
-        return audit;
     }
 
     private static MergeAdapter adapter(CheckpointAudit audit, MergeRequest.Use use) throws MergeRefusedException {

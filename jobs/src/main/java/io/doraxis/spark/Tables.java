@@ -28,9 +28,9 @@ import scala.jdk.javaapi.CollectionConverters;
 
 /** The published tables' columns as Spark's types and rows. */
 final class Tables {
-    /** Exports are not written yet; what an unfinished run left of any table is removed. */
-    static final List<String> NAMES =
-            List.of(CheckpointColumns.NAME, ModuleColumns.NAME, AtlasColumns.NAME, MergesTable.NAME, "exports");
+    /** What an unfinished run left of any of them is removed. */
+    static final List<String> NAMES = List.of(
+            CheckpointColumns.NAME, ModuleColumns.NAME, AtlasColumns.NAME, MergesTable.NAME, MergesTable.EXPORTS);
 
     /** Spark's own option: a folder may be called [a]. */
     private static final String NO_GLOB = "__globPaths__";

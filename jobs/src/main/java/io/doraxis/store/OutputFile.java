@@ -52,6 +52,22 @@ public final class OutputFile implements Closeable {
         bytes += count;
     }
 
+    /** What is written here is part of the file. */
+    public OutputStream stream() {
+        return new OutputStream() {
+            @Override
+            public void write(int value) throws IOException {
+                OutputFile.this.write(new byte[] {(byte) value});
+            }
+
+            @Override
+            public void write(byte[] data, int from, int count) throws IOException {
+                out.write(data, from, count);
+                bytes += count;
+            }
+        };
+    }
+
     /** Gives the file its name. */
     public void publish() throws IOException {
         out.close();

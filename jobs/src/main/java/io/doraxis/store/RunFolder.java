@@ -34,11 +34,6 @@ public final class RunFolder {
         this.runId = runId;
     }
 
-    /** For merges alone, until they begin as the other jobs do. */
-    public static RunFolder begin(ObjectStore store, String output, Instant now) throws IOException {
-        return begin(store, output, now, List.of("merges"));
-    }
-
     /**
      * Makes the folder ready for a run that starts now.
      *

@@ -1,0 +1,77 @@
+package io.doraxis.spark;
+
+import io.doraxis.store.ObjectStore;
+import io.doraxis.store.RunFolder;
+import java.io.IOException;
+import java.util.List;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.util.LongAccumulator;
+
+/** Exports as a plan lists them, each a row of the {@code exports} table. */
+public final class ExportJob {
+    private static final int EXPORTS_PER_TASK = 32;
+
+    private final SparkSession spark;
+    private final String plan;
+    private final String output;
+    private final Progress progress;
+    private final String toolVersion;
+
+    public ExportJob(SparkSession spark, String plan, String output, Progress progress, String toolVersion) {
+        this.spark = spark;
+        this.plan = plan;
+        this.output = output;
+        this.progress = progress;
+        this.toolVersion = toolVersion;
+    }
+
+    /** One export, without Spark. */
+    public static ExportResult one(Configuration configuration, ExportRequest request, String toolVersion) {
+        return new OneExport(new ObjectStore(configuration), request, toolVersion).run();
+    }
+
+    /**
+     * Exports everything that the plan lists.
+     *
+     * @throws IOException if the plan cannot be read or the output cannot be written: nothing was exported then
+     */
+    public MergeRecord run(boolean allowUnmatched) throws IOException {
+        JobRun run = new JobRun(spark, List.of(plan));
+        JavaRDD<ExportRequest> requests = PlanTable.read(spark, plan)
+                .javaRDD()
+                .map(row -> new ExportRequest(
+                        PlanTable.text(row, PlanTable.ADAPTER),
+                        PlanTable.text(row, PlanTable.BASE),
+                        PlanTable.text(row, PlanTable.OUTPUT),
+                        allowUnmatched));
+        RunFolder folder = run.begin(output, progress);
+        JobRun.Stores stores = run.stores();
+        long count = requests.count();
+        progress.reading(count, "adapters");
+        LongAccumulator done = spark.sparkContext().longAccumulator("exports");
+        progress.watch(done, spark.sparkContext().longAccumulator("failed"));
+        String version = toolVersion;
+        JavaRDD<Row> rows = requests.repartition(run.tasks(count, EXPORTS_PER_TASK))
+                .map(request -> {
+                    Row row = MergesTable.row(new OneExport(stores.open(), request, version).run());
+                    done.add(1);
+                    return row;
+                });
+        String table = folder.table(MergesTable.EXPORTS);
+        spark.createDataFrame(rows, MergesTable.SCHEMA).write().parquet(table);
+        progress.done();
+        MergeRecord record = new MergeRecord(
+                folder.runId(),
+                toolVersion,
+                run.started().toString(),
+                run.seconds(),
+                plan,
+                count,
+                MergesTable.statuses(spark, table));
+        folder.complete(RunRecordJson.write(record));
+        return record;
+    }
+}

@@ -1,0 +1,61 @@
+package io.doraxis.spark;
+
+import io.doraxis.tensorfile.Printable;
+import java.io.IOException;
+import java.io.Serializable;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * What became of an export: a row of the {@code exports} table.
+ *
+ * @param plan modules by what they became
+ * @param message why it was refused or failed; null where it was not
+ */
+public record ExportResult(
+        ExportRequest request,
+        MergeResult.Status status,
+        String code,
+        String message,
+        Map<String, Integer> plan,
+        int computed,
+        int copied,
+        long bytesRead,
+        long bytesWritten,
+        String inputDigest,
+        String outputDigest,
+        List<String> warnings,
+        Map<String, Double> seconds)
+        implements Serializable {
+    private static final int MAX_MESSAGE = 4_000;
+
+    /** Why an adapter cannot be had in PEFT's layout as asked. Stored in the exports table: never renamed. */
+    public enum Code {
+        NOT_AN_ADAPTER,
+        UNSUPPORTED_BASE,
+        UNSUPPORTED_OUTPUT,
+        INCOMPLETE_ROW,
+        /** Names match nothing in the base: {@code --allow-unmatched} leaves them out. */
+        UNMATCHED,
+        /** It is exact only in a form that needs the base's weights, which is not written. */
+        NEEDS_BASE_WEIGHTS,
+        /** PEFT's layout cannot hold it. */
+        NOT_EXPRESSIBLE,
+        /** A norm is zero, which PEFT divides by. */
+        ZERO_NORM
+    }
+
+    static ExportResult refused(ExportRequest request, Code code, String message) {
+        return without(request, MergeResult.Status.REFUSED, code.name(), message);
+    }
+
+    static ExportResult failed(ExportRequest request, IOException e) {
+        String message = e.getMessage() == null ? e.toString() : e.getMessage();
+        return without(request, MergeResult.Status.FAILED, "STORE_ERROR", message);
+    }
+
+    private static ExportResult without(ExportRequest request, MergeResult.Status status, String code, String message) {
+        String shown = Printable.of(message, MAX_MESSAGE);
+        return new ExportResult(request, status, code, shown, Map.of(), 0, 0, 0, 0, null, null, List.of(), Map.of());
+    }
+}

@@ -6,10 +6,14 @@
 Needs torch 2.13.0. Deterministic but for the serialization ids that torch puts into its archives.
 """
 import collections
+import io
 import json
 import os
+import pickle
 import struct
 import sys
+import tarfile
+from unittest import mock
 
 import torch
 
@@ -59,6 +63,11 @@ def every_dtype():
     return state
 
 
+def old_dtypes():
+    return {name: tensor for name, tensor in every_dtype().items()
+            if name[2:] in ("F32", "F16", "F64", "I64", "I32", "I16", "I8", "U8")}
+
+
 def tied():
     weight = torch.randn(5, 4, generator=torch.Generator().manual_seed(1))
     return {"embed.weight": weight, "head.weight": weight, "copy.weight": weight.clone()}
@@ -95,6 +104,84 @@ def special():
     dense = torch.eye(3)
     return {"dense": dense, "sparse": dense.to_sparse(), "meta": torch.empty(3, device="meta"),
             "quantised": torch.quantize_per_tensor(dense, 0.1, 0, torch.qint8), "complex128": torch.ones(2).to(torch.complex128)}
+
+
+def tar(value, path, little_endian=True, views=False, pax=True):
+    """A file as torch before 0.1.10 wrote it, which torch 2.13 still reads; none that writes it runs here.
+
+    views: each storage is stored as the middle of a larger one.
+    """
+    order = "<" if little_endian else ">"
+    tensors, storages = {}, collections.OrderedDict()
+
+    class Pickler(pickle.Pickler):
+        def persistent_id(self, obj):
+            if isinstance(obj, torch.Tensor) and type(obj) is torch.Tensor:
+                return str(tensors.setdefault(id(obj), (94000000000064 + 64 * len(tensors), obj))[0])
+            return None
+
+    def number(tensor):
+        storage = tensor.untyped_storage()
+        return storages.setdefault(storage.data_ptr(), (1000000000064 + 64 * len(storages), storage, tensor.dtype))[0]
+
+    object_, shapes, elements, machine = (io.BytesIO() for _ in range(4))
+    Pickler(object_, 2).dump(value)
+    pickle.dump({"protocol_version": 1000, "little_endian": little_endian,
+                 "type_sizes": {"short": 2, "int": 4, "long": 8}}, machine, 2)
+    pickle.dump(len(tensors), shapes, 2)
+    for key, tensor in tensors.values():
+        pickle.dump((key, number(tensor), getattr(torch, tensor.type().split(".")[1])), shapes, 2)
+        shapes.write(struct.pack(order + "ii", tensor.dim(), 7))
+        shapes.write(struct.pack(order + "%dq" % (2 * tensor.dim() + 1), *tensor.shape, *tensor.stride(),
+                                 tensor.storage_offset()))
+    pickle.dump(len(storages), elements, 2)
+    parts = []
+    for key, storage, dtype in storages.values():
+        width, data = dtype.itemsize, bytes(storage.tolist())
+        count = len(data) // width
+        if views:
+            parts.append((key, key + 500000, 3, count))
+            key, count, data = key + 500000, count + 5, b"\x55" * 3 * width + data + b"\x55" * 2 * width
+        pickle.dump((key, "cpu", getattr(torch, storage_type(dtype))), elements, 2)
+        elements.write(struct.pack(order + "q", count) + data)
+    pickle.dump(parts, elements, 2)
+    with tarfile.open(path, "w:", format=tarfile.PAX_FORMAT) as archive:
+        for name, content in (("sys_info", machine), ("pickle", object_), ("tensors", shapes), ("storages", elements)):
+            member = tarfile.TarInfo(name)
+            member.size, member.mtime = len(content.getvalue()), 1489000000.25 if pax else 1489000000
+            archive.addfile(member, io.BytesIO(content.getvalue()))
+
+
+def storage_type(dtype):
+    return next(name for name in dir(torch) if name.endswith("Storage")
+                and getattr(getattr(torch, name), "_dtype", None) == dtype)
+
+
+def big_endian(state):
+    """The same tensors with their elements' bytes in the other order."""
+    swapped = {name: tensor.clone() for name, tensor in state.items()}
+    for tensor in swapped.values():
+        tensor.untyped_storage().byteswap(tensor.dtype)
+    return swapped
+
+
+def write(path, name, value, options):
+    if name.startswith("tar"):
+        tar(value, path, **options)
+    elif name.endswith("_big_endian"):
+        with mock.patch("sys.byteorder", "big"):
+            torch.save(big_endian(value) if name.startswith("zip") else value, path, **options)
+    else:
+        torch.save(value, path, **options)
+
+
+def same(found, value):
+    if isinstance(value, dict):
+        assert list(found) == list(value)
+        for key in value:
+            same(found[key], value[key])
+    elif isinstance(value, torch.Tensor):
+        assert found.dtype == value.dtype and found.stride() == value.stride() and torch.equal(found, value)
 
 
 def expected(state, prefix=""):
@@ -135,15 +222,26 @@ def main():
         cases[f"{form}_shell"] = ({**lora(7), "zz": Shell()}, options)
         cases[f"{form}_list"] = ([torch.ones(2), (torch.zeros(1), "text")], options)
         cases[f"{form}_nothing"] = ({"epoch": 3}, options)
+    for form, options in (("zip", {}), ("legacy", {"_use_new_zipfile_serialization": False})):
+        cases[f"{form}_big_endian"] = (lora(8), options)
+    cases["tar"] = (lora(9), {})
+    cases["tar_plain_headers"] = (lora(9), {"pax": False})
+    cases["tar_of_views_of_storages"] = (lora(10), {"views": True})
+    cases["tar_wrapped"] = ({"model": {"module": lora(6)}, "epoch": 3}, {})
+    cases["tar_shell"] = ({**lora(7), "zz": Shell()}, {})
+    for make in (views, old_dtypes, tied, embedding):
+        cases[f"tar_{make.__name__}"] = (make(), {})
     described = {}
     for name, (value, options) in cases.items():
         try:
-            torch.save(value, os.path.join(target, name + ".pt"), **options)
+            write(os.path.join(target, name + ".pt"), name, value, options)
         except Exception as e:
             print(f"{name}: torch does not write it: {e}", file=sys.stderr)
             if os.path.exists(os.path.join(target, name + ".pt")):
                 os.remove(os.path.join(target, name + ".pt"))
             continue
+        if name.startswith("tar") and not name.endswith("_shell") or name.endswith("_big_endian"):
+            same(torch.load(os.path.join(target, name + ".pt"), weights_only=False), value)
         state = value
         if name.endswith("_lightning"):
             state = value["state_dict"]

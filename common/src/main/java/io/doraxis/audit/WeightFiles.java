@@ -41,7 +41,7 @@ record WeightFiles(ReadingLog log) {
                     Reason.UNSUPPORTED_CONTAINER, 0, "bytes of no known container", "safetensors");
         }
         return switch (container) {
-            case TORCH_ZIP, ZIP, TORCH_LEGACY, PICKLE ->
+            case TORCH_ZIP, ZIP, TORCH_LEGACY, TORCH_TAR, PICKLE ->
                 TorchReader.read(container, reader, file.head(), file.length(), log.pickles());
             default -> SafetensorsReader.read(reader, file.head(), file.length());
         };

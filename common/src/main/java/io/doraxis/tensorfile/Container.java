@@ -11,6 +11,8 @@ public enum Container {
     /** A zip archive of something else, or of what its first bytes do not tell. */
     ZIP,
     TORCH_LEGACY,
+    /** Torch's files of before 0.1.10. */
+    TORCH_TAR,
     PICKLE,
     GGUF,
     GGML,
@@ -36,6 +38,9 @@ public enum Container {
     EMPTY,
     UNKNOWN;
 
+    /** Enough to recognise any of them: a tar archive's first name may stand behind two blocks of others. */
+    public static final int SIGNATURE_BYTES = 2048;
+
     /** The number that torch's files began with before 1.6, as a pickle writes it. */
     private static final byte[] TORCH_LEGACY_MAGIC = {
         (byte) 0x8a, 0x0a, 0x6c, (byte) 0xfc, (byte) 0x9c, 0x46, (byte) 0xf9, 0x20, 0x6a
@@ -56,7 +61,7 @@ public enum Container {
      * The container of these first bytes; {@link #UNKNOWN} where they could be anything. A safetensors file starts with
      * a length below 100,000,000, so its eighth byte is 0, which is never so for the others.
      *
-     * @param head first bytes of the object, 512 of them or the whole of a shorter one
+     * @param head first bytes of the object, {@link #SIGNATURE_BYTES} of them or the whole of a shorter one
      */
     public static Container of(byte[] head, int length) {
         if (length == 0) {
@@ -114,7 +119,7 @@ public enum Container {
         }
         if (length >= TAR_MAGIC_OFFSET + 5
                 && new String(head, TAR_MAGIC_OFFSET, 5, StandardCharsets.ISO_8859_1).equals("ustar")) {
-            return Optional.of(TAR);
+            return Optional.of(TorchTar.MEMBERS.contains(TarArchive.firstName(head, length)) ? TORCH_TAR : TAR);
         }
         return serialised(head, length);
     }

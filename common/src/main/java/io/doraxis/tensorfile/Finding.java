@@ -56,6 +56,8 @@ public record Finding(Code code, String detail) implements Serializable {
         NOT_A_PLAIN_TENSOR,
         /** Bytes behind the last tensor of a torch file. */
         TRAILING_DATA,
+        /** A torch file of a big-endian machine, or of an order that is not known: its values are not read. */
+        BYTE_ORDER,
         /** A pickle would import a name that runs commands or code, or reaches files or the network. */
         DENIED_PICKLE_GLOBAL,
         /** Modules that the base model has nothing of the name of, or several. */

@@ -50,6 +50,8 @@ public enum Reason {
     OVER_LIMIT,
     /** A zip archive that contradicts itself: entries that overlap or come twice, headers that differ. */
     INVALID_ZIP,
+    /** A tar archive of torch's that contradicts itself: members that come twice, links, wrong checksums. */
+    INVALID_TAR,
     /** Bytes that are no pickle, or one that ends early. */
     INVALID_PICKLE,
     /** A tensor whose storage the file lacks. */

@@ -70,7 +70,8 @@ final class TorchLegacy {
         return TorchReader.index(contents, layout::begin, layout.findings);
     }
 
-    private static boolean isBigEndian(Object machine) {
+    /** What a pickle about the machine says; one that says nothing is of a little-endian one. */
+    static boolean isBigEndian(Object machine) {
         if (machine instanceof Dict dict) {
             for (int i = 0; i < dict.items.size(); i += 2) {
                 if ("little_endian".equals(dict.items.get(i))) {

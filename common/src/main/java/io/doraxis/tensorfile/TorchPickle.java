@@ -35,14 +35,19 @@ final class TorchPickle {
     private static final int NAMES_KEPT = 5;
 
     private final long position;
+
+    /** By what the pickle asks for; null for one that is not plain. */
+    private final Map<String, TorchTensor> outside;
+
     private final Map<String, TorchTensor> tensors = new LinkedHashMap<>();
     private final List<Finding> findings = new ArrayList<>();
     private final List<String> notPlain = new ArrayList<>();
     private int notPlainCount;
     private int visits;
 
-    private TorchPickle(long position) {
+    private TorchPickle(long position, Map<String, TorchTensor> outside) {
         this.position = position;
+        this.outside = outside;
     }
 
     /**
@@ -53,8 +58,14 @@ final class TorchPickle {
      * @throws MalformedTensorFileException if a tensor contradicts itself
      */
     static TorchPickle of(Object root, long position) throws MalformedTensorFileException {
-        TorchPickle pickle = new TorchPickle(position);
-        pickle.collect("", unwrapped(root), 0);
+        return of(root, position, Map.of());
+    }
+
+    /** @param outside the tensors that stand beside the pickle, by the ids that it asks for them with */
+    static TorchPickle of(Object root, long position, Map<String, TorchTensor> outside)
+            throws MalformedTensorFileException {
+        TorchPickle pickle = new TorchPickle(position, outside);
+        pickle.collect("", pickle.unwrapped(root), 0);
         if (pickle.notPlainCount > 0) {
             pickle.findings.add(new Finding(
                     NOT_A_PLAIN_TENSOR,
@@ -72,7 +83,7 @@ final class TorchPickle {
         return findings;
     }
 
-    private static Object unwrapped(Object root) {
+    private Object unwrapped(Object root) {
         Object value = root;
         for (int depth = 0; depth < WRAPPERS.size(); depth++) {
             Object inner = wrapped(value);
@@ -85,7 +96,7 @@ final class TorchPickle {
     }
 
     /** The state dict within a wrapper that holds no tensor itself; null when there is none. */
-    private static Object wrapped(Object value) {
+    private Object wrapped(Object value) {
         if (!(value instanceof Keyed keyed)) {
             return null;
         }
@@ -107,7 +118,10 @@ final class TorchPickle {
         return null;
     }
 
-    private static boolean isTensor(Object value) {
+    private boolean isTensor(Object value) {
+        if (value instanceof Persistent persistent) {
+            return persistent.id() instanceof String id && outside.containsKey(id);
+        }
         return value instanceof Call call
                 && call.callee instanceof Global callee
                 && (callee.name().startsWith("_rebuild") || isParameter(callee));
@@ -123,7 +137,7 @@ final class TorchPickle {
                     OVER_LIMIT, position, "a structure of more than " + MAX_VISITS + " values", "a model's");
         }
         if (isTensor(value)) {
-            add(name, (Call) value);
+            add(name, value);
         } else if (depth == MAX_DEPTH) {
             return; // no state dict is nested so deep; a cycle may be
         } else if (value instanceof Keyed keyed) {
@@ -149,8 +163,8 @@ final class TorchPickle {
         return outer.isEmpty() ? inner : outer + "." + inner;
     }
 
-    private void add(String name, Call call) throws MalformedTensorFileException {
-        TorchTensor tensor = tensor(call, 0);
+    private void add(String name, Object value) throws MalformedTensorFileException {
+        TorchTensor tensor = tensor(value, 0);
         if (tensor == null || tensor.dtype() == null || tensor.storage().width() == 0) {
             notPlainCount++;
             if (notPlain.size() < NAMES_KEPT) {
@@ -170,8 +184,11 @@ final class TorchPickle {
     }
 
     /** Null for a tensor that is not plain. */
-    private static TorchTensor tensor(Call call, int depth) {
-        if (!(call.callee instanceof Global callee) || depth > 4) {
+    private TorchTensor tensor(Object value, int depth) {
+        if (value instanceof Persistent persistent) {
+            return persistent.id() instanceof String id ? outside.get(id) : null;
+        }
+        if (!(value instanceof Call call) || !(call.callee instanceof Global callee) || depth > 4) {
             return null;
         }
         List<Object> arguments = call.arguments;
@@ -179,7 +196,7 @@ final class TorchPickle {
             case "_rebuild_tensor", "_rebuild_tensor_v2" -> view(arguments, null);
             case "_rebuild_tensor_v3" -> arguments.size() > 6 ? view(arguments, arguments.get(6)) : null;
             case "_rebuild_parameter", "_rebuild_parameter_with_state", "Parameter" ->
-                !arguments.isEmpty() && arguments.get(0) instanceof Call data ? tensor(data, depth + 1) : null;
+                arguments.isEmpty() ? null : tensor(arguments.get(0), depth + 1);
             case "_rebuild_from_type_v2" -> {
                 boolean plain = arguments.size() > 2 && arguments.get(2) instanceof Tuple;
                 yield plain ? tensor(new Call(arguments.get(0), ((Tuple) arguments.get(2)).items()), depth + 1) : null;

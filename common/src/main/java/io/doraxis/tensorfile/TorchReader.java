@@ -18,7 +18,7 @@ public final class TorchReader {
     private TorchReader() {}
 
     /**
-     * Reads a file whose first bytes are a zip archive's or a pickle's.
+     * Reads a file whose first bytes are a zip archive's, a pickle's or those of torch's tar archives.
      *
      * @param head first bytes of the object; all of a shorter object
      * @param headLength how many of them there are
@@ -32,6 +32,7 @@ public final class TorchReader {
         return switch (container) {
             case ZIP, TORCH_ZIP -> TorchZip.read(bytes, scan);
             case TORCH_LEGACY -> TorchLegacy.read(bytes, scan);
+            case TORCH_TAR -> TorchTar.read(bytes, scan);
             case PICKLE -> throw barePickle(bytes, scan);
             default -> throw new IllegalArgumentException("not torch's: " + container);
         };
@@ -92,6 +93,12 @@ public final class TorchReader {
         long first = begin + tensor.offset() * width;
         long end = Math.max(first, begin + tensor.reach() * width);
         return new TensorInfo(name, tensor.dtype(), tensor.shape(), first, end, strides);
+    }
+
+    /** Of a file whose elements are not little-endian: nothing of them is decoded. */
+    static Finding otherByteOrder(String order) {
+        return new Finding(
+                Finding.Code.BYTE_ORDER, "values are not read: the file says that its byte order is '" + order + "'");
     }
 
     static MalformedTensorFileException truncatedPickle(long at) {

@@ -13,10 +13,17 @@ import io.doraxis.catalog.Checkpoint;
 import io.doraxis.consumer.ConsumerRules;
 import io.doraxis.dora.CheckpointAxis;
 import io.doraxis.fixtures.FakeFile;
+import io.doraxis.fixtures.Headers;
+import io.doraxis.fixtures.Resources;
+import io.doraxis.tensorfile.Finding;
 import io.doraxis.tensorfile.Reason;
 import java.io.IOException;
+import java.time.Instant;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class CheckpointAuditorTest {
     private final CheckpointAuditor auditor = new CheckpointAuditor(ConsumerRules.bundled());
@@ -205,6 +212,25 @@ class CheckpointAuditorTest {
                 .singleElement()
                 .asString()
                 .startsWith("SIDE_FILE_UNREAD: a.json: Unrecognized token 'no'");
+    }
+
+    private static Object column(CheckpointAudit audit, String name) {
+        return CheckpointColumns.of(new CheckpointColumns.Stamp("1", "1", Instant.EPOCH)).stream()
+                .filter(column -> column.name().equals(name))
+                .findFirst()
+                .orElseThrow()
+                .value()
+                .apply(audit);
+    }
+
+    @Test
+    void torchsOldestContainerIsReadInFull() {
+        CheckpointAudit audit = audit(fetched("a.pt", Resources.bytes("torch/tar.pt")));
+        assertThat(audit.reading().status()).isEqualTo(Status.OK);
+        assertThat(audit.reading().container()).isEqualTo("TORCH_TAR");
+        assertThat(audit.contents().kind()).isEqualTo(CheckpointKind.ADAPTER);
+        assertThat(audit.adapter().index().modules().get(0).alpha()).isEqualTo(2);
+        assertThat(column(audit, "pickle_verdict")).isEqualTo("ALLOWED");
     }
 
     @Test

@@ -9,6 +9,7 @@ import io.doraxis.consumer.ConsumerRules;
 import io.doraxis.fixtures.FakeFile;
 import io.doraxis.fixtures.Resources;
 import io.doraxis.naming.Families;
+import io.doraxis.tensorfile.Container;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.time.Instant;
@@ -55,7 +56,8 @@ class ParserFuzzTest {
         return Stream.of(
                 corpus("safetensors", "a.safetensors", "golden/", "/adapter.safetensors", ""),
                 corpus("torch zip", "a.pt", "torch/", "", "zip"),
-                corpus("torch legacy", "a.bin", "torch/", "", "legacy"));
+                corpus("torch legacy", "a.bin", "torch/", "", "legacy"),
+                corpus("torch tar", "a.pt", "torch/", "", "tar"));
     }
 
     private static Corpus corpus(String name, String fileName, String folder, String file, String prefix) {
@@ -77,7 +79,11 @@ class ParserFuzzTest {
         do {
             Random random = new Random(seed);
             byte[] mutant = mutant(corpus.files(), random);
-            audited(corpus.fileName(), mutant, random.nextInt(4) == 0 ? 512 : mutant.length, seed);
+            audited(
+                    corpus.fileName(),
+                    mutant,
+                    random.nextInt(4) == 0 ? Container.SIGNATURE_BYTES : mutant.length,
+                    seed);
             mutants++;
             seed++;
         } while (SEED == null && System.nanoTime() < end);

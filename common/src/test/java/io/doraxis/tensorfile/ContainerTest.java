@@ -16,6 +16,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 class ContainerTest {
     static List<Arguments> beginnings() {
         String tar = "weights/a.pt" + "\0".repeat(245) + "ustar\0" + "00";
+        String torchTar = tarHeader("sys_info", '0', 9);
+        String pax = tarHeader("././@PaxHeader", 'x', 28) + "28 mtime=1489000000.2500000\n" + "\0".repeat(512 - 28);
         return List.of(
                 Arguments.of("\u0010\0\0\0\0\0\0\0{}              ", Container.SAFETENSORS),
                 Arguments.of("\u00ff\u00e0\u00f5\u0005\0\0\0\0{", Container.SAFETENSORS),
@@ -48,6 +50,10 @@ class ContainerTest {
                 Arguments.of("7z\u00bc\u00af'\u001c\0\u0004", Container.SEVEN_ZIP),
                 Arguments.of("(\u00b5/\u00fd$\u0001\u0002\u0003", Container.ZSTD),
                 Arguments.of(tar, Container.TAR),
+                Arguments.of(torchTar, Container.TORCH_TAR),
+                Arguments.of(pax + torchTar, Container.TORCH_TAR),
+                Arguments.of(pax + tarHeader("weights/a.pt", '0', 9), Container.TAR),
+                Arguments.of(tarHeader("././@PaxHeader", 'x', 1 << 30), Container.TAR),
                 Arguments.of(
                         "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n",
                         Container.GIT_LFS_POINTER),
@@ -68,7 +74,7 @@ class ContainerTest {
     void isToldFromTheFirstBytes(String beginning, Container container) {
         byte[] head = beginning.getBytes(StandardCharsets.ISO_8859_1);
         assertThat(Container.of(head, head.length)).isEqualTo(container);
-        assertThat(Container.of(Arrays.copyOf(head, 1000), head.length))
+        assertThat(Container.of(Arrays.copyOf(head, 3000), head.length))
                 .as("in a longer buffer")
                 .isEqualTo(container);
     }
@@ -88,6 +94,13 @@ class ContainerTest {
                 assertThat(Container.of(head, length)).isNotNull();
             }
         }
+    }
+
+    private static String tarHeader(String name, char kind, int size) {
+        String size11 = "%011o".formatted(size);
+        String numbers = "0000600\0" + "0000000\0" + "0000000\0" + size11 + "\0" + "00000000000\0" + "000000\0 ";
+        String magic = kind + "\0".repeat(100) + "ustar\0" + "00";
+        return name + "\0".repeat(100 - name.length()) + numbers + magic + "\0".repeat(512 - 265);
     }
 
     /** The begin of an archive whose first entry has that name. */

@@ -2,6 +2,7 @@ package io.doraxis.store;
 
 import io.doraxis.audit.CheckpointAuditor.Values;
 import io.doraxis.catalog.StoredObject;
+import io.doraxis.tensorfile.Container;
 import io.doraxis.tensorfile.RangeReader;
 import io.doraxis.tensorfile.Reason;
 import io.doraxis.tensorfile.SafetensorsReader;
@@ -41,9 +42,6 @@ import org.apache.hadoop.util.functional.FutureIO;
 /** Objects of any Hadoop file system: ranged reads without a HEAD, as the listing told the length already. */
 public final class ObjectStore {
     static final String LOCAL = "file:";
-
-    /** Enough to recognise any container. */
-    private static final int SIGNATURE_BYTES = 512;
 
     private final Configuration configuration;
     private final Map<String, FileSystem> fileSystems = new ConcurrentHashMap<>();
@@ -140,7 +138,7 @@ public final class ObjectStore {
     private static byte[] localHead(StoredObject object, int bytes) throws IOException {
         try (FileChannel file =
                 FileChannel.open(java.nio.file.Path.of(object.uri().substring(LOCAL.length())))) {
-            byte[] first = new byte[Math.min(bytes, SIGNATURE_BYTES)];
+            byte[] first = new byte[Math.min(bytes, Container.SIGNATURE_BYTES)];
             readFully(file, ByteBuffer.wrap(first));
             long header = bytes < object.size() ? Math.min(bytes, SafetensorsReader.headerEnd(first)) : bytes;
             byte[] head = Arrays.copyOf(first, (int) Math.max(first.length, header));

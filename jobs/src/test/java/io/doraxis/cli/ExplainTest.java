@@ -94,6 +94,20 @@ class ExplainTest {
     }
 
     @Test
+    private static JsonNode torch(String name) throws IOException {
+        return json(Path.of("..", "common", "src", "test", "resources", "torch", name)
+                .toAbsolutePath()
+                .normalize());
+    }
+
+    @Test
+    void torchsOldestFilesAreRead() throws IOException {
+        JsonNode file = torch("tar.pt");
+        assertThat(file.get("container").asText()).isEqualTo("TORCH_TAR");
+        assertThat(file.get("status").asText()).isEqualTo("OK");
+        assertThat(file.get("alpha_summary").asText()).isEqualTo("2.0 x 3");
+    }
+
     void theLayersOfABaseModelAreNamed() throws IOException {
         Path base = hub.resolve("base.safetensors");
         try (OutputStream out = Files.newOutputStream(base)) {

@@ -4,7 +4,6 @@ import static io.doraxis.tensorfile.Reason.BODY_TRUNCATED;
 import static io.doraxis.tensorfile.Reason.INVALID_PICKLE;
 import static io.doraxis.tensorfile.Reason.OVER_LIMIT;
 import static io.doraxis.tensorfile.Reason.SIZE_MISMATCH;
-import static io.doraxis.tensorfile.Reason.UNSUPPORTED_CONTAINER;
 
 import io.doraxis.tensorfile.PickleInput.EndOfInput;
 import io.doraxis.tensorfile.PickleValue.Dict;
@@ -53,9 +52,7 @@ final class TorchLegacy {
         PickleInput in = new PickleInput(bytes, 0, length, 0);
         new PickleMachine(in, scan).read(); // the magic number, by which the file was recognised
         new PickleMachine(in, scan).read();
-        if (isBigEndian(new PickleMachine(in, scan).read())) {
-            throw new MalformedTensorFileException(UNSUPPORTED_CONTAINER, 0, "big-endian data", "little-endian");
-        }
+        boolean bigEndian = isBigEndian(new PickleMachine(in, scan).read());
         long objectAt = in.position();
         PickleMachine machine = new PickleMachine(in, scan);
         Object object = machine.read();
@@ -65,8 +62,12 @@ final class TorchLegacy {
                     INVALID_PICKLE, in.position(), "no list of storages behind the object", "torch's five pickles");
         }
         TorchPickle contents = TorchPickle.of(object, objectAt);
-        Layout layout = new Layout(bytes, length, fileLength);
+        Layout layout = new Layout(bytes, length, fileLength, bigEndian);
         layout.place(machine.persistents(), sequence.items, in.at());
+        if (bigEndian) {
+            layout.findings.add(TorchReader.otherByteOrder("big"));
+            return TorchReader.index(contents, storage -> TensorInfo.NOWHERE, layout.findings);
+        }
         return TorchReader.index(contents, layout::begin, layout.findings);
     }
 
@@ -87,13 +88,15 @@ final class TorchLegacy {
         private final byte[] bytes;
         private final int length;
         private final long fileLength;
+        private final boolean bigEndian;
         private final Map<String, Long> begins = new HashMap<>();
         private final List<Finding> findings = new ArrayList<>();
 
-        Layout(byte[] bytes, int length, long fileLength) {
+        Layout(byte[] bytes, int length, long fileLength, boolean bigEndian) {
             this.bytes = bytes;
             this.length = length;
             this.fileLength = fileLength;
+            this.bigEndian = bigEndian;
         }
 
         void place(List<Persistent> persistents, List<Object> keys, long begin) throws MalformedTensorFileException {
@@ -129,7 +132,9 @@ final class TorchLegacy {
                 return; // not in hand
             }
             long count = EightBytes.at(bytes, (int) at);
-            if (count != storage.numel()) {
+            boolean swapped =
+                    bigEndian && Long.reverseBytes(count) == storage.numel(); // torch wrote either, by version
+            if (count != storage.numel() && !swapped) {
                 throw new MalformedTensorFileException(
                         SIZE_MISMATCH,
                         at,

@@ -25,6 +25,7 @@ import java.util.zip.Inflater;
  */
 final class TorchZip {
     private static final String PICKLE = "/data.pkl";
+    private static final String BYTE_ORDER = "/byteorder";
     private static final int MAX_PICKLE = 64 << 20;
 
     /** Torch's writer aligns each entry's content by a padding in its local header. */
@@ -33,6 +34,10 @@ final class TorchZip {
     /** Name and size of the field that pads. */
     private static final int PADDING_FIELD = 4;
 
+    /** How far behind the pickle the entry about the byte order may end and still come with it. */
+    private static final int NEAR = 4 << 10;
+
+    private static final int MAX_ORDER = 16;
     private static final int DESCRIPTOR = 16;
     private static final int DESCRIPTOR64 = 24;
 
@@ -40,6 +45,11 @@ final class TorchZip {
     private final Map<String, Entry> entries = new HashMap<>();
     private final String root;
     private boolean placesProven;
+
+    /** What was read last, from byte {@code rawBegin} of the file on. */
+    private byte[] raw = {};
+
+    private long rawBegin;
 
     private TorchZip(FileBytes file, String root, List<Entry> entries) {
         this.file = file;
@@ -54,8 +64,17 @@ final class TorchZip {
         TorchZip zip = new TorchZip(file, root, directory.entries());
         zip.placesProven = !file.inHand(0, file.length()) && arePadded(directory);
         TorchPickle contents = zip.contents(pickle, scan);
-        zip.checkByteOrder();
-        return TorchReader.index(contents, zip::begin, List.of());
+        String order = zip.byteOrder();
+        if (order.equals("little")) {
+            return TorchReader.index(contents, zip::begin, List.of());
+        }
+        return TorchReader.index(contents, zip::nowhere, List.of(TorchReader.otherByteOrder(order)));
+    }
+
+    /** Of a storage that is there, and whose elements nothing decodes. */
+    private long nowhere(TorchStorage storage) throws MalformedTensorFileException {
+        begin(storage);
+        return TensorInfo.NOWHERE;
     }
 
     private static Entry pickle(List<Entry> entries) throws MalformedTensorFileException {
@@ -86,11 +105,14 @@ final class TorchZip {
             throw new MalformedTensorFileException(
                     OVER_LIMIT, entry.header(), "data.pkl of " + entry.size() + " bytes", "at most " + MAX_PICKLE);
         }
-        byte[] raw = file.read(entry.header(), Math.min(file.length(), entry.header() + reach(entry)));
+        long end = end(entry);
+        Entry order = entries.get(root + BYTE_ORDER);
+        boolean near = order != null && order.header() >= entry.header() && end(order) <= end + NEAR;
+        load(entry.header(), near ? Math.max(end, end(order)) : end);
         long begin = contentBegin(entry, ByteBuffer.wrap(raw));
         int from = (int) (begin - entry.header());
         if (from + entry.stored() > raw.length) {
-            raw = file.read(entry.header(), Math.min(file.length(), begin + entry.stored()));
+            load(entry.header(), begin + entry.stored());
         }
         byte[] pickle = entry.isStored() ? raw : inflated(entry, raw, from, begin);
         int at = entry.isStored() ? from : 0;
@@ -117,9 +139,15 @@ final class TorchZip {
         return begin;
     }
 
-    /** Bytes from the local header to the end of the content, with room for the padding. */
-    private static long reach(Entry entry) {
-        return ZipDirectory.headerBytes(entry) + PADDING_FIELD + ALIGNMENT + entry.stored();
+    private void load(long from, long to) throws IOException {
+        raw = file.read(from, to);
+        rawBegin = from;
+    }
+
+    /** Where an entry ends in the file at the latest, with room for the padding. */
+    private long end(Entry entry) {
+        long reach = ZipDirectory.headerBytes(entry) + PADDING_FIELD + ALIGNMENT + entry.stored();
+        return Math.min(file.length(), entry.header() + reach);
     }
 
     private static byte[] inflated(Entry entry, byte[] raw, int from, long begin) throws MalformedTensorFileException {
@@ -147,17 +175,27 @@ final class TorchZip {
         throw new MalformedTensorFileException(INVALID_ZIP, begin, "data.pkl of another size", "what its entry says");
     }
 
-    private void checkByteOrder() throws MalformedTensorFileException, IOException {
-        Entry order = entries.get(root + "/byteorder");
-        if (order == null || order.stored() > 16 || !order.isStored() || !file.inHand(0, file.length())) {
-            return; // big-endian machines wrote none of what hubs hold: not worth a request
+    /** {@code little}, {@code big}, or what else stands there; older versions wrote nothing, and were little-endian. */
+    private String byteOrder() throws MalformedTensorFileException, IOException {
+        Entry order = entries.get(root + BYTE_ORDER);
+        if (order == null) {
+            return "little";
         }
-        byte[] raw = file.read(order.header(), Math.min(file.length(), order.header() + reach(order)));
-        long begin = contentBegin(order, ByteBuffer.wrap(raw));
-        byte[] text = file.read(begin, begin + order.stored());
-        if (new String(text, StandardCharsets.ISO_8859_1).equals("big")) {
-            throw new MalformedTensorFileException(UNSUPPORTED_CONTAINER, begin, "big-endian data", "little-endian");
+        if (!order.isStored() || order.stored() > MAX_ORDER) {
+            return "unknown";
         }
+        if (order.header() < rawBegin || end(order) > rawBegin + raw.length) {
+            load(order.header(), end(order));
+        }
+        int header = (int) (order.header() - rawBegin);
+        long begin = contentBegin(
+                order, ByteBuffer.wrap(raw, header, raw.length - header).slice());
+        int at = (int) (begin - rawBegin);
+        if (at + order.stored() > raw.length) {
+            load(begin, begin + order.stored());
+            at = 0;
+        }
+        return new String(raw, at, (int) order.stored(), StandardCharsets.ISO_8859_1);
     }
 
     /** The place of a storage's content: by its local header where that is in hand, else by the writer's alignment. */

@@ -233,6 +233,20 @@ class CheckpointAuditorTest {
         assertThat(column(audit, "pickle_verdict")).isEqualTo("ALLOWED");
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"zip_big_endian", "legacy_big_endian"})
+    void ofABigEndianFileNamesAndShapesAreToldAndNoValues(String name) {
+        CheckpointAudit audit = audit(fetched("a.pt", Resources.bytes("torch/" + name + ".pt")));
+        assertThat(audit.reading().status()).isEqualTo(Status.OK);
+        assertThat(audit.adapter().index().modules()).hasSize(3).allSatisfy(module -> {
+            assertThat(module.rank()).isEqualTo(4);
+            assertThat(module.alpha()).isNull();
+        });
+        assertThat(audit.findings())
+                .containsExactly(new Finding(
+                        Finding.Code.BYTE_ORDER, "values are not read: the file says that its byte order is 'big'"));
+    }
+
     @Test
     void aBrokenConfigurationLeavesTheCheckpointReadInPart() {
         CheckpointAudit audit = peft(fetched("adapter_config.json", "[]"));

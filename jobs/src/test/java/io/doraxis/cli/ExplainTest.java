@@ -108,6 +108,17 @@ class ExplainTest {
         assertThat(file.get("alpha_summary").asText()).isEqualTo("2.0 x 3");
     }
 
+    @Test
+    void theValuesOfABigEndianFileAreNotTakenForLittleEndianOnes() throws IOException {
+        for (String name : List.of("zip_big_endian.pt", "legacy_big_endian.pt")) {
+            JsonNode file = torch(name);
+            assertThat(file.get("status").asText()).isEqualTo("OK");
+            assertThat(file.get("tensors").asInt()).isEqualTo(9);
+            assertThat(file.get("alpha_summary").asText()).isEqualTo("unknown x 3");
+            assertThat(file.get("warnings").get(0).asText()).startsWith("BYTE_ORDER: ");
+        }
+    }
+
     void theLayersOfABaseModelAreNamed() throws IOException {
         Path base = hub.resolve("base.safetensors");
         try (OutputStream out = Files.newOutputStream(base)) {

@@ -23,7 +23,7 @@ import java.util.Map;
  */
 final class TorchLegacy {
     /** How far to read until the pickles end; the first bytes in hand come before. */
-    private static final int[] WINDOWS = {0, 8 << 20, 64 << 20};
+    private static final int[] WINDOWS = {0, 512 << 10, 8 << 20, 64 << 20};
 
     private static final int COUNT_BYTES = 8;
 
@@ -31,8 +31,13 @@ final class TorchLegacy {
 
     static TensorIndex read(FileBytes file, PickleScan scan) throws MalformedTensorFileException, IOException {
         scan.begin();
+        int before = -1;
         for (int window : WINDOWS) {
             int length = (int) Math.min(file.length(), Math.max(window, file.headLength()));
+            if (length == before) {
+                continue; // the first bytes in hand were more
+            }
+            before = length;
             byte[] bytes = length <= file.headLength() ? file.head() : file.read(0, length);
             try {
                 return parse(bytes, length, file.length(), scan);

@@ -76,8 +76,10 @@ record ZipDirectory(List<Entry> entries, long begin) {
         if (locator >= 0 && in.getInt(locator) == LOCATOR) {
             long place = in.getLong(locator + 8);
             check(place >= 0 && place <= length - END64_BYTES, tailBegin + locator, "a ZIP64 record at " + place);
-            ByteBuffer end64 =
-                    ByteBuffer.wrap(file.read(place, place + END64_BYTES)).order(ByteOrder.LITTLE_ENDIAN);
+            byte[] record = place >= tailBegin
+                    ? Arrays.copyOfRange(tail, (int) (place - tailBegin), (int) (place - tailBegin) + END64_BYTES)
+                    : file.read(place, place + END64_BYTES);
+            ByteBuffer end64 = ByteBuffer.wrap(record).order(ByteOrder.LITTLE_ENDIAN);
             check(end64.getInt(0) == END64, place, "no ZIP64 record");
             count = end64.getLong(32);
             bytes = end64.getLong(40);

@@ -98,7 +98,7 @@ class TorchFixturesTest {
 
         assertThat(read(file, Container.SIGNATURE_BYTES, parts))
                 .isEqualTo(read(FakeFile.of(bytes), bytes.length, whole));
-        assertThat(file.requests()).isLessThanOrEqualTo(3);
+        assertThat(file.requests()).isLessThanOrEqualTo(2);
         assertThat(parts.names()).isEqualTo(whole.names());
         assertThat(parts.verdict()).isEqualTo(whole.verdict());
     }

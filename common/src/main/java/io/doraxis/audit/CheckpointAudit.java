@@ -39,6 +39,7 @@ public record CheckpointAudit(
             List<Part> parts,
             PeftConfig config,
             FamilyMatch family,
+            LicenseClaims license,
             AdapterContents adapter) {}
 
     /** A weight file with its header: places are counted in it. */

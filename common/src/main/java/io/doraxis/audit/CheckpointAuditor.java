@@ -33,6 +33,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /**
  * From the fetched bytes of a checkpoint to all that is known of it: header, adapter, axis, consumers. The one place
@@ -83,26 +84,38 @@ public final class CheckpointAuditor {
         }
     }
 
+    /** Audits one checkpoint of no repository, or of one without a card. */
+    public CheckpointAudit audit(
+            Checkpoint checkpoint, List<FetchedFile> weights, FetchedFile side, ValueSource values) {
+        return audit(checkpoint, weights, side, null, values);
+    }
+
     /**
      * Audits one checkpoint.
      *
      * @param weights its weight files as fetched, in the checkpoint's order
      * @param side its side file as fetched; null without one
+     * @param card of its repository; null without one
      */
     public CheckpointAudit audit(
-            Checkpoint checkpoint, List<FetchedFile> weights, FetchedFile side, ValueSource values) {
+            Checkpoint checkpoint, List<FetchedFile> weights, FetchedFile side, FetchedFile card, ValueSource values) {
         ReadingLog log = new ReadingLog();
         weights.forEach(log::count);
-        if (side != null) {
-            log.count(side);
-        }
+        Stream.of(Optional.ofNullable(side), Optional.ofNullable(card))
+                .flatMap(Optional::stream)
+                .forEach(log::count);
         SideFiles sideFiles = new SideFiles(log);
         Optional<PeftConfig> config =
                 checkpoint.form() == Checkpoint.Form.PEFT_DIRECTORY ? sideFiles.peftConfig(side) : Optional.empty();
         Optional<ShardIndex> shardIndex =
                 checkpoint.form() == Checkpoint.Form.SHARDED ? sideFiles.shardIndex(side) : Optional.empty();
-        Map<String, String> claims =
-                checkpoint.form() == Checkpoint.Form.FILE && side != null ? sideFiles.claims(side) : Map.of();
+        Map<String, String> claims = new LinkedHashMap<>();
+        if (checkpoint.form() == Checkpoint.Form.FILE && side != null) {
+            claims.putAll(sideFiles.claims(side));
+        }
+        if (card != null) {
+            claims.putAll(sideFiles.cardClaims(card));
+        }
         List<FetchedFile> parts = shardIndex
                 .map(found -> sideFiles.named(found, side.object(), weights))
                 .orElse(weights);
@@ -155,12 +168,17 @@ public final class CheckpointAuditor {
             Map<String, String> claims,
             TensorData data,
             List<Finding> findings) {
+        LicenseClaims license = LicenseClaims.of(index.metadata(), claims);
+        if (license.conflict() != null) {
+            findings.add(new Finding(Finding.Code.CLAIM_CONFLICT, license.conflict()));
+        }
         AdapterIndex alone = AdapterIndex.of(index, data, config).withClaims(claims);
         StoredObject first = checkpoint.weights().get(0);
         CheckpointKind kind =
                 CheckpointKind.of(index, alone, first.fileName(), checkpoint.form() == Checkpoint.Form.PEFT_DIRECTORY);
         if (kind != CheckpointKind.ADAPTER) {
-            return new Contents(kind, index, parts, config, kind == CheckpointKind.MODEL ? family(index) : null, null);
+            FamilyMatch family = kind == CheckpointKind.MODEL ? family(index) : null;
+            return new Contents(kind, index, parts, config, family, license, null);
         }
         AdapterIndex adapter = alone;
         if (base != null) {
@@ -184,6 +202,7 @@ public final class CheckpointAuditor {
                 parts,
                 config,
                 family(adapter),
+                license,
                 new AdapterContents(
                         adapter,
                         DialectClassifier.classify(adapter),

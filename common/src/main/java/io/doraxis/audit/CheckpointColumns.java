@@ -210,12 +210,12 @@ public final class CheckpointColumns {
                 new MapOf(STRING),
                 "What the metadata says, where it matters here.",
                 a -> a.index().claims().values());
-        adapter(
+        add(
                 columns,
                 "claim_conflicts",
                 new ListOf(STRING),
-                "Claims that the shapes contradict: the shapes count.",
-                a -> a.verdict().claimConflicts());
+                "Claims that contradict the shapes, which count, or claims of the file's own.",
+                CheckpointColumns::claimConflicts);
         adapter(
                 columns,
                 "consumers",
@@ -228,12 +228,12 @@ public final class CheckpointColumns {
                 OUTCOME,
                 "Whether it can be written in PEFT's layout; not filled yet.",
                 a -> null);
-        adapter(
+        add(
                 columns,
                 "license",
                 STRING,
-                "As the metadata says.",
-                a -> a.index().claims().get("modelspec.license").orElse(null));
+                "As the metadata says, else a side file, else the repository's card.",
+                a -> a.contents() == null ? null : a.contents().license().license());
         add(
                 columns,
                 "pickle_globals",
@@ -305,6 +305,21 @@ public final class CheckpointColumns {
     private static Object pickleVerdict(CheckpointAudit audit) {
         PickleScan.Verdict verdict = audit.pickles().verdict();
         return audit.contents() == null && verdict == PickleScan.Verdict.NONE ? null : verdict.name();
+    }
+
+    /** Null where nothing could be read. */
+    private static List<String> claimConflicts(CheckpointAudit audit) {
+        if (audit.contents() == null) {
+            return null;
+        }
+        List<String> conflicts = new ArrayList<>();
+        if (audit.adapter() != null) {
+            conflicts.addAll(audit.adapter().verdict().claimConflicts());
+        }
+        if (audit.contents().license().conflict() != null) {
+            conflicts.add(audit.contents().license().conflict());
+        }
+        return conflicts;
     }
 
     private static List<Object> file(StoredObject object) {

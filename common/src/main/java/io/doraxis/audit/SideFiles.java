@@ -1,6 +1,7 @@
 package io.doraxis.audit;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import io.doraxis.adapter.CardClaims;
 import io.doraxis.adapter.PeftConfig;
 import io.doraxis.adapter.SideClaims;
 import io.doraxis.catalog.StoredObject;
@@ -56,6 +57,21 @@ final class SideFiles {
             log.findings()
                     .add(new Finding(
                             Finding.Code.SIDE_FILE_UNREAD, side.object().fileName() + ": " + said(e)));
+            return Map.of();
+        }
+    }
+
+    /** What a repository's card says; nothing where it cannot be read, since no checkpoint needs it. */
+    Map<String, String> cardClaims(FetchedFile card) {
+        try {
+            if (card.failure() != null) {
+                throw new IOException(card.failure().reason().name());
+            }
+            return CardClaims.parse(card.head(), card.length(), card.object().size());
+        } catch (IOException e) {
+            log.findings()
+                    .add(new Finding(
+                            Finding.Code.SIDE_FILE_UNREAD, card.object().fileName() + ": " + said(e)));
             return Map.of();
         }
     }

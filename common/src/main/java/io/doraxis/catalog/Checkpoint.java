@@ -11,8 +11,9 @@ import java.util.Optional;
  * @param weights the files that hold tensors; a sharded model's in the order of their names
  * @param sideFile adapter_config.json or the index of the shards; of a single file what a model manager wrote beside it,
  *     or null
+ * @param card of the repository whose folder they lie in, which is no part of the checkpoint; null without one
  */
-public record Checkpoint(Form form, String uri, List<StoredObject> weights, StoredObject sideFile)
+public record Checkpoint(Form form, String uri, List<StoredObject> weights, StoredObject sideFile, StoredObject card)
         implements Serializable {
     /** How a checkpoint lies in its folder. */
     public enum Form {
@@ -23,6 +24,15 @@ public record Checkpoint(Form form, String uri, List<StoredObject> weights, Stor
 
     public Checkpoint {
         weights = List.copyOf(weights);
+    }
+
+    public Checkpoint(Form form, String uri, List<StoredObject> weights, StoredObject sideFile) {
+        this(form, uri, weights, sideFile, null);
+    }
+
+    /** The same objects in a repository with that card; null for none. */
+    public Checkpoint withCard(StoredObject other) {
+        return new Checkpoint(form, uri, weights, sideFile, other);
     }
 
     /** A single file as a checkpoint of its own. */

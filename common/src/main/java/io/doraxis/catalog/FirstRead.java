@@ -14,6 +14,7 @@ public final class FirstRead {
     private static final int MODEL = 256 << 10;
     private static final int INDEX = 64 << 20;
     private static final int CONFIG = 4 << 20;
+    private static final int CARD = 64 << 10;
     private static final Pattern SHARD_NAME = Pattern.compile(".*-\\d{5}-of-\\d{5}\\..*");
 
     private FirstRead() {}
@@ -32,5 +33,10 @@ public final class FirstRead {
     /** Bytes to read of a configuration or index: all of it, unless it cannot be one. */
     public static int ofSideFile(StoredObject file) {
         return (int) Math.min(file.size(), ObjectRole.of(file) == ObjectRole.SHARD_INDEX ? INDEX : CONFIG);
+    }
+
+    /** Bytes to read of a repository's card, whose front matter comes first. */
+    public static int ofCard(StoredObject card) {
+        return (int) Math.min(card.size(), CARD);
     }
 }

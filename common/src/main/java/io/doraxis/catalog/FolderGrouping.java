@@ -1,5 +1,6 @@
 package io.doraxis.catalog;
 
+import io.doraxis.catalog.FolderCards.Placed;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.HashMap;
@@ -37,23 +38,49 @@ public record FolderGrouping(List<Checkpoint> checkpoints, Map<ObjectRole, Integ
     /** {@code .../models--org--name/snapshots/COMMIT/...}: a download cache's files of one commit. */
     private static final Pattern SNAPSHOT = Pattern.compile("(.*/models--[^/]+/snapshots/)[^/]+(/.*)");
 
-    /** Groups the objects of one folder, or those of one {@link #keyOf key}, in any order. */
+    /** Groups the objects of whole folders, in any order. */
     public static FolderGrouping of(Iterable<StoredObject> objects) {
+        SortedMap<String, List<StoredObject>> folders = folders(objects);
+        FolderCards found = new FolderCards();
+        List<Placed> placed = new ArrayList<>();
+        folders.values().forEach(folder -> folder.forEach(object -> placed.addAll(found.next(object, keyOf(object)))));
+        placed.addAll(found.end());
+        return of(folders, placed.stream().map(Placed::card).toList());
+    }
+
+    /**
+     * Groups the objects of one {@link #keyOf key}, in any order.
+     *
+     * @param cards those that {@link FolderCards} placed with that key
+     */
+    public static FolderGrouping of(Iterable<StoredObject> objects, List<StoredObject> cards) {
+        return of(folders(objects), cards);
+    }
+
+    private static SortedMap<String, List<StoredObject>> folders(Iterable<StoredObject> objects) {
         SortedMap<String, List<StoredObject>> folders = new TreeMap<>();
         for (StoredObject object : objects) {
             folders.computeIfAbsent(object.directory(), folder -> new ArrayList<>())
                     .add(object);
         }
+        return folders;
+    }
+
+    private static FolderGrouping of(SortedMap<String, List<StoredObject>> folders, List<StoredObject> cards) {
         List<Checkpoint> checkpoints = new ArrayList<>();
         Map<ObjectRole, Integer> ignored = new EnumMap<>(ObjectRole.class);
         Set<List<String>> blobs = new HashSet<>();
-        folders.values().forEach(folder -> {
+        folders.forEach((name, folder) -> {
+            StoredObject card = cards.stream()
+                    .filter(each -> each.directory().equals(name))
+                    .findFirst()
+                    .orElse(null);
             FolderGrouping grouping = ofFolder(folder);
             grouping.ignored.forEach((role, count) -> ignored.merge(role, count, Integer::sum));
             for (Checkpoint checkpoint : grouping.checkpoints) {
                 List<String> linked = blobs(checkpoint);
                 if (linked.isEmpty() || blobs.add(linked)) {
-                    checkpoints.add(checkpoint);
+                    checkpoints.add(card == null ? checkpoint : checkpoint.withCard(card));
                 } else {
                     ignored.merge(ObjectRole.IGNORED_CACHE, checkpoint.objects(), Integer::sum);
                 }

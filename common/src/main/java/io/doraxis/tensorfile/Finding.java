@@ -34,7 +34,7 @@ public record Finding(Code code, String detail) implements Serializable {
         INCOMPLETE_MODULE,
         /** Tensors that no rule of the adapter's dialect explains. */
         UNRECOGNISED_TENSORS,
-        /** What the metadata says about the axis is not what the shapes prove. */
+        /** What the metadata says about the axis is not what the shapes prove, or a card says of the licence something else. */
         CLAIM_CONFLICT,
         /** The expressions of adapter_config.json took too long and were given up. */
         PEFT_CONFIG,
@@ -64,7 +64,7 @@ public record Finding(Code code, String detail) implements Serializable {
         NOT_IN_BASE,
         /** Modules whose weight in the base model has another shape than their factors give. */
         OTHER_SHAPE_IN_BASE,
-        /** What a model manager wrote beside a file cannot be read. */
+        /** What a model manager wrote beside a file, or the card of a repository, cannot be read. */
         SIDE_FILE_UNREAD,
         /** Shards are left over that their index does not name. */
         SHARDS,

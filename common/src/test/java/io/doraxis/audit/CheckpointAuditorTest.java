@@ -214,6 +214,16 @@ class CheckpointAuditorTest {
                 .startsWith("SIDE_FILE_UNREAD: a.json: Unrecognized token 'no'");
     }
 
+    private CheckpointAudit inRepository(byte[] weights, FetchedFile card) {
+        FetchedFile file = fetched("a.safetensors", weights);
+        return auditor.audit(
+                Checkpoint.file(file.object()).withCard(card.object()),
+                List.of(file),
+                null,
+                card,
+                CheckpointAuditor.ValueSource.IN_HAND);
+    }
+
     private static Object column(CheckpointAudit audit, String name) {
         return CheckpointColumns.of(new CheckpointColumns.Stamp("1", "1", Instant.EPOCH)).stream()
                 .filter(column -> column.name().equals(name))
@@ -221,6 +231,57 @@ class CheckpointAuditorTest {
                 .orElseThrow()
                 .value()
                 .apply(audit);
+    }
+
+    @Test
+    void theCardOfARepositoryAddsItsLicense() {
+        FetchedFile card = fetched("README.md", "---\nlicense: apache-2.0\n---\n# A\n");
+        CheckpointAudit adapterAudit = inRepository(adapter(), card);
+        assertThat(adapterAudit.reading().requests()).isEqualTo(2);
+        assertThat(adapterAudit.reading().bytesRead()).isEqualTo(adapter().length + card.length());
+        assertThat(column(adapterAudit, "license")).isEqualTo("apache-2.0");
+        assertThat(column(adapterAudit, "metadata_claims")).isEqualTo(Map.of("card.license", "apache-2.0"));
+        assertThat(column(adapterAudit, "claim_conflicts")).isEqualTo(List.of());
+        assertThat(column(adapterAudit, "total_bytes")).isEqualTo((long) adapter().length);
+        assertThat(adapterAudit.findings()).isEmpty();
+        assertThat(column(inRepository(AuditFiles.shard("conv_in.weight"), card), "license"))
+                .isEqualTo("apache-2.0");
+        assertThat(column(inRepository(new byte[0], card), "license")).isNull();
+    }
+
+    @Test
+    void aCardThatContradictsTheFileIsAConflictOfClaims() {
+        CheckpointAudit audit = inRepository(adapterOf("cc-by-4.0"), fetched("README.md", "---\nlicense: mit\n---\n"));
+        String conflict = "license: the file says 'cc-by-4.0', the card 'mit'";
+        assertThat(column(audit, "license")).isEqualTo("cc-by-4.0");
+        assertThat(column(audit, "claim_conflicts")).isEqualTo(List.of(conflict));
+        assertThat(column(audit, "warnings")).isEqualTo(List.of("CLAIM_CONFLICT: " + conflict));
+        assertThat(audit.reading().status()).isEqualTo(Status.OK);
+    }
+
+    private static byte[] adapterOf(String license) {
+        return Headers.file(
+                ("{\"__metadata__\":{\"modelspec.license\":\"%s\"},"
+                                + "\"lora_unet_a.lora_down.weight\":{\"dtype\":\"F32\",\"shape\":[1,3],\"data_offsets\":[0,12]},"
+                                + "\"lora_unet_a.lora_up.weight\":{\"dtype\":\"F32\",\"shape\":[2,1],\"data_offsets\":[12,20]}}")
+                        .formatted(license),
+                20);
+    }
+
+    @Test
+    void aCardThatCannotBeReadIsNoticedAndChangesNothing() {
+        CheckpointAudit odd = inRepository(adapter(), fetched("README.md", "---\nlicense: |\n  mit\n---\n"));
+        assertThat(odd.reading().status()).isEqualTo(Status.OK);
+        assertThat(odd.findings())
+                .singleElement()
+                .asString()
+                .isEqualTo("SIDE_FILE_UNREAD: README.md: license in a form of YAML that is not read: |");
+        CheckpointAudit gone = inRepository(adapter(), failed("README.md", Reason.STORE_FORBIDDEN));
+        assertThat(gone.reading().status()).isEqualTo(Status.OK);
+        assertThat(gone.findings())
+                .singleElement()
+                .asString()
+                .isEqualTo("SIDE_FILE_UNREAD: README.md: STORE_FORBIDDEN");
     }
 
     @Test

@@ -47,7 +47,9 @@ class FolderGroupingTest {
     void everyWeightsFileIsACheckpointOfItsOwn() {
         FolderGrouping grouping = group("b.safetensors", "a.ckpt", "README.md", "a.png", "c.png");
         assertThat(grouping.checkpoints())
-                .containsExactly(Checkpoint.file(object("a.ckpt")), Checkpoint.file(object("b.safetensors")));
+                .containsExactly(
+                        Checkpoint.file(object("a.ckpt")).withCard(object("README.md")),
+                        Checkpoint.file(object("b.safetensors")).withCard(object("README.md")));
         assertThat(grouping.ignored())
                 .containsExactly(Map.entry(ObjectRole.IGNORED_TEXT, 1), Map.entry(ObjectRole.IGNORED_MEDIA, 2));
     }
@@ -149,7 +151,8 @@ class FolderGroupingTest {
                         Form.PEFT_DIRECTORY,
                         "s3a://hub/org/x",
                         List.of(object("adapter_model.safetensors")),
-                        object("adapter_config.json")));
+                        object("adapter_config.json"),
+                        object("README.md")));
         assertThat(grouping.checkpoints().get(0).objects()).isEqualTo(2);
         assertThat(grouping.checkpoints().get(0).totalBytes()).isEqualTo(20);
     }
@@ -296,9 +299,14 @@ class FolderGroupingTest {
                 .filter(name -> random.nextBoolean())
                 .map(FolderGroupingTest::object)
                 .toList();
-        Set<Checkpoint> byKey = folder.stream().collect(Collectors.groupingBy(FolderGrouping::keyOf)).values().stream()
-                .flatMap(objects -> FolderGrouping.of(objects).checkpoints().stream())
-                .collect(Collectors.toSet());
+        Map<String, List<StoredObject>> cards = placed(folder);
+        Set<Checkpoint> byKey =
+                folder.stream().collect(Collectors.groupingBy(FolderGrouping::keyOf)).entrySet().stream()
+                        .flatMap(entry ->
+                                FolderGrouping.of(entry.getValue(), cards.getOrDefault(entry.getKey(), List.of()))
+                                        .checkpoints()
+                                        .stream())
+                        .collect(Collectors.toSet());
         assertThat(byKey).isEqualTo(Set.copyOf(FolderGrouping.of(folder).checkpoints()));
     }
 
@@ -309,6 +317,17 @@ class FolderGroupingTest {
                 .distinct()
                 .count();
         assertThat(keys).isEqualTo(256);
+    }
+
+    /** The cards by the keys that they are placed with. */
+    private static Map<String, List<StoredObject>> placed(List<StoredObject> listing) {
+        FolderCards cards = new FolderCards();
+        List<FolderCards.Placed> placed = new ArrayList<>();
+        listing.forEach(object -> placed.addAll(cards.next(object, FolderGrouping.keyOf(object))));
+        placed.addAll(cards.end());
+        return placed.stream()
+                .collect(Collectors.groupingBy(
+                        FolderCards.Placed::key, Collectors.mapping(FolderCards.Placed::card, Collectors.toList())));
     }
 
     private static FolderGrouping group(String... names) {

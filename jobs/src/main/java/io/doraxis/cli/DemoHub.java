@@ -101,7 +101,7 @@ final class DemoHub {
         file(org, "plain-%06d".formatted(index), "lora.safetensors", tensors, Map.of());
         Files.writeString(
                 root.resolve(org).resolve("plain-%06d".formatted(index)).resolve("README.md"),
-                "# An invented adapter\n");
+                "---\nlicense: apache-2.0\n---\n# An invented adapter\n");
     }
 
     private void model(String org, int index) throws IOException {

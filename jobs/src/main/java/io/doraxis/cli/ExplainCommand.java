@@ -115,6 +115,7 @@ final class ExplainCommand implements Callable<Integer> {
                         checkpoint,
                         fetched.weights(),
                         fetched.side(),
+                        fetched.card(),
                         new ChosenValues(store, ExplainCommand::worthReading));
     }
 

@@ -59,9 +59,11 @@ final class ExplainText {
                     "What     %s, %,d tensors; no adapter, so there is no axis to decide",
                     audit.contents().kind(), tensors);
             family(audit.contents().family());
+            license(audit);
         } else {
             line("What     adapter, %s names, %s, %,d tensors", adapter.dialect(), algorithms(adapter), tensors);
             family(audit.contents().family());
+            license(audit);
             axis(adapter.verdict());
             consumers(adapter);
             advice(audit.checkpoint().uri(), adapter);
@@ -77,6 +79,12 @@ final class ExplainText {
             line("Base     not one that is known by its layers");
         } else {
             line("Base     %s: %s layers fit by name and shape", family.name().replace("|", " or "), family.score());
+        }
+    }
+
+    private void license(CheckpointAudit audit) {
+        if (audit.contents().license().license() != null) {
+            line("Licence  %s", audit.contents().license().license());
         }
     }
 

@@ -86,7 +86,8 @@ final class AuditCheckpoints implements FlatMapFunction<Iterator<Checkpoint>, Ro
             @Override
             public Row next() {
                 Fetched next = fetched.next();
-                CheckpointAudit audit = auditor.audit(next.checkpoint(), next.weights(), next.side(), source);
+                CheckpointAudit audit =
+                        auditor.audit(next.checkpoint(), next.weights(), next.side(), next.card(), source);
                 done.add(1);
                 if (audit.reading().reason() != null) {
                     failed.add(1);

@@ -1,11 +1,16 @@
 package io.doraxis.spark;
 
+import io.doraxis.catalog.FolderCards;
+import io.doraxis.catalog.FolderCards.Placed;
 import io.doraxis.catalog.FolderGrouping;
 import io.doraxis.catalog.StoredObject;
 import io.doraxis.store.Folder;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.Iterator;
 import java.util.List;
+import java.util.NoSuchElementException;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Dataset;
@@ -22,12 +27,16 @@ import org.apache.spark.storage.StorageLevel;
  * grouped by a sort, so that a task holds the objects of one {@link FolderGrouping#keyOf key} at a time.
  */
 final class Listing implements AutoCloseable {
+    /** Marks a row that brings an object, listed in its own row, to those of another key. */
+    private static final String CARD = "card";
+
     private static final StructType SCHEMA = new StructType()
             .add("key", DataTypes.StringType)
             .add("uri", DataTypes.StringType)
             .add("size", DataTypes.LongType)
             .add("etag", DataTypes.StringType)
-            .add("modified", DataTypes.LongType);
+            .add("modified", DataTypes.LongType)
+            .add(CARD, DataTypes.BooleanType);
 
     private final Dataset<Row> objects;
 
@@ -47,7 +56,7 @@ final class Listing implements AutoCloseable {
     }
 
     long count() {
-        return objects.count();
+        return objects.filter(functions.not(functions.col(CARD))).count();
     }
 
     /** The objects as groups that may form checkpoints, in that many tasks. */
@@ -63,17 +72,45 @@ final class Listing implements AutoCloseable {
         objects.unpersist();
     }
 
-    private record Rows(Iterator<StoredObject> objects) implements Iterator<Row> {
+    /** A row for each object, and one more for each key that a card speaks for. */
+    private static final class Rows implements Iterator<Row> {
+        private final Iterator<StoredObject> objects;
+        private final FolderCards cards = new FolderCards();
+        private final Deque<Row> ready = new ArrayDeque<>();
+        private boolean ended;
+
+        Rows(Iterator<StoredObject> objects) {
+            this.objects = objects;
+        }
+
         @Override
         public boolean hasNext() {
-            return objects.hasNext();
+            if (ready.isEmpty() && objects.hasNext()) {
+                StoredObject object = objects.next();
+                String key = FolderGrouping.keyOf(object);
+                cards.next(object, key).forEach(this::add);
+                ready.add(row(key, object, false));
+            } else if (ready.isEmpty() && !ended) {
+                ended = true;
+                cards.end().forEach(this::add);
+            }
+            return !ready.isEmpty();
+        }
+
+        private void add(Placed placed) {
+            ready.add(row(placed.key(), placed.card(), true));
+        }
+
+        private static Row row(String key, StoredObject object, boolean card) {
+            return RowFactory.create(key, object.uri(), object.size(), object.etag(), object.modified(), card);
         }
 
         @Override
         public Row next() {
-            StoredObject object = objects.next();
-            return RowFactory.create(
-                    FolderGrouping.keyOf(object), object.uri(), object.size(), object.etag(), object.modified());
+            if (!hasNext()) {
+                throw new NoSuchElementException();
+            }
+            return ready.remove();
         }
     }
 
@@ -100,12 +137,14 @@ final class Listing implements AutoCloseable {
         public FolderGrouping next() {
             String key = ahead.getString(0);
             List<StoredObject> objects = new ArrayList<>();
+            List<StoredObject> cards = new ArrayList<>();
             while (ahead != null && ahead.getString(0).equals(key)) {
-                objects.add(
-                        new StoredObject(ahead.getString(1), ahead.getLong(2), ahead.getString(3), ahead.getLong(4)));
+                StoredObject object =
+                        new StoredObject(ahead.getString(1), ahead.getLong(2), ahead.getString(3), ahead.getLong(4));
+                (ahead.getBoolean(5) ? cards : objects).add(object);
                 step();
             }
-            return FolderGrouping.of(objects);
+            return FolderGrouping.of(objects, cards);
         }
     }
 }

@@ -51,7 +51,7 @@ final class ReadCheckpoint {
         } catch (IllegalArgumentException e) {
             throw new UnreadableException(e.getMessage());
         }
-        Fetcher.Fetched fetched = new Fetcher(store).fetch(checkpoint);
+        Fetcher.Fetched fetched = new Fetcher(store).fetch(checkpoint.withCard(null));
         ValueSource values = scalars ? new ChosenValues(store, ChosenValues.SCALARS) : ValueSource.IN_HAND;
         CheckpointAudit audit = new CheckpointAuditor(ConsumerRules.bundled())
                 .audit(checkpoint, fetched.weights(), fetched.side(), values);

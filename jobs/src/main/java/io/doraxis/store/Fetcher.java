@@ -14,8 +14,9 @@ public record Fetcher(ObjectStore store) {
      * A checkpoint with the first bytes of its files.
      *
      * @param side null for a single file
+     * @param card of the repository; null without one
      */
-    public record Fetched(Checkpoint checkpoint, List<FetchedFile> weights, FetchedFile side) {}
+    public record Fetched(Checkpoint checkpoint, List<FetchedFile> weights, FetchedFile side, FetchedFile card) {}
 
     /** Reads the first bytes of every file; a store's refusal is part of the answer. */
     public Fetched fetch(Checkpoint checkpoint) {
@@ -27,7 +28,8 @@ public record Fetcher(ObjectStore store) {
                 .side()
                 .map(file -> fetch(file, FirstRead.ofSideFile(file)))
                 .orElse(null);
-        return new Fetched(checkpoint, weights, side);
+        StoredObject card = checkpoint.card();
+        return new Fetched(checkpoint, weights, side, card == null ? null : fetchText(card, FirstRead.ofCard(card)));
     }
 
     /** About how many bytes {@link #fetch(Checkpoint)} brings into memory. */
@@ -36,7 +38,16 @@ public record Fetcher(ObjectStore store) {
         for (StoredObject file : checkpoint.weights()) {
             bytes += FirstRead.ofWeights(file);
         }
+        bytes += checkpoint.card() == null ? 0 : FirstRead.ofCard(checkpoint.card());
         return bytes + checkpoint.side().map(FirstRead::ofSideFile).orElse(0);
+    }
+
+    private FetchedFile fetchText(StoredObject file, int bytes) {
+        try {
+            return FetchedFile.of(file, store.text(file, bytes), store.reader(file));
+        } catch (StoreException e) {
+            return FetchedFile.failed(file, new FetchedFile.Failure(e.reason(), e.getMessage()));
+        }
     }
 
     private FetchedFile fetch(StoredObject file, int bytes) {

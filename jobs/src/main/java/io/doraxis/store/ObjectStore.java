@@ -121,13 +121,27 @@ public final class ObjectStore {
             return new byte[0];
         }
         try {
-            return object.uri().startsWith(LOCAL) ? localHead(object, bytes) : remoteHead(object, bytes);
+            return object.uri().startsWith(LOCAL) ? localHead(object, bytes) : exactHead(object, bytes);
         } catch (IOException e) {
             throw failure(object.uri(), e);
         }
     }
 
-    private byte[] remoteHead(StoredObject object, int bytes) throws IOException {
+    /**
+     * Reads the first bytes of a text in one request.
+     *
+     * @param bytes how many, no more than it has
+     * @throws StoreException if the store refuses or fails
+     */
+    public byte[] text(StoredObject object, int bytes) throws StoreException {
+        try {
+            return exactHead(object, bytes);
+        } catch (IOException e) {
+            throw failure(object.uri(), e);
+        }
+    }
+
+    private byte[] exactHead(StoredObject object, int bytes) throws IOException {
         byte[] head = new byte[bytes];
         try (FSDataInputStream in = open(object)) {
             in.readFully(0, head);

@@ -114,6 +114,17 @@ class AuditIT {
     }
 
     @Test
+    void aRepositoryWithACardHasItsLicence() {
+        assertThat(tables.checkpoints())
+                .filteredOn(row -> row.<String>getAs("uri").contains("/plain-"))
+                .hasSize(4)
+                .allSatisfy(row -> assertThat(row.<String>getAs("license")).isEqualTo("apache-2.0"));
+        assertThat(tables.checkpoints())
+                .filteredOn(row -> !row.<String>getAs("uri").contains("/plain-"))
+                .allSatisfy(row -> assertThat(row.<String>getAs("license")).isNull());
+    }
+
+    @Test
     void aBadFileIsARowThatSaysWhy() {
         Row broken = checkpoint("broken-000019");
         assertThat(broken.<String>getAs("status")).isEqualTo("MALFORMED");

@@ -94,6 +94,14 @@ class ExplainTest {
     }
 
     @Test
+    void theCardOfARepositoryTellsTheLicence() throws IOException {
+        Path folder = hub.resolve("org00/plain-000007");
+        assertThat(json(folder).get("license").asText()).isEqualTo("apache-2.0");
+        assertThat(json(folder).get("requests").asInt()).isEqualTo(3); // the file, its alphas, the card
+        assertThat(json(folder).get("files")).hasSize(1);
+        assertThat(Called.doraxis("explain", folder.toString()).out()).contains("Licence  apache-2.0");
+    }
+
     private static JsonNode torch(String name) throws IOException {
         return json(Path.of("..", "common", "src", "test", "resources", "torch", name)
                 .toAbsolutePath()
@@ -119,6 +127,7 @@ class ExplainTest {
         }
     }
 
+    @Test
     void theLayersOfABaseModelAreNamed() throws IOException {
         Path base = hub.resolve("base.safetensors");
         try (OutputStream out = Files.newOutputStream(base)) {

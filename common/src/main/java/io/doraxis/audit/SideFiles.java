@@ -5,6 +5,7 @@ import io.doraxis.adapter.CardClaims;
 import io.doraxis.adapter.PeftConfig;
 import io.doraxis.adapter.SideClaims;
 import io.doraxis.catalog.StoredObject;
+import io.doraxis.tensorfile.Container;
 import io.doraxis.tensorfile.Finding;
 import io.doraxis.tensorfile.MalformedTensorFileException;
 import io.doraxis.tensorfile.Reason;
@@ -52,6 +53,7 @@ final class SideFiles {
             if (!side.isWhole()) {
                 throw new IOException("longer than " + side.length() + " bytes");
             }
+            checkNoLink(side);
             return SideClaims.parse(side.head(), side.length());
         } catch (IOException e) {
             log.findings()
@@ -61,12 +63,23 @@ final class SideFiles {
         }
     }
 
+    private static void checkNoLink(FetchedFile side) throws IOException {
+        if (isLink(side)) {
+            throw new IOException("a link of a download cache, stored as a text");
+        }
+    }
+
+    private static boolean isLink(FetchedFile side) {
+        return Container.of(side.head(), side.length()) == Container.CACHE_LINK;
+    }
+
     /** What a repository's card says; nothing where it cannot be read, since no checkpoint needs it. */
     Map<String, String> cardClaims(FetchedFile card) {
         try {
             if (card.failure() != null) {
                 throw new IOException(card.failure().reason().name());
             }
+            checkNoLink(card);
             return CardClaims.parse(card.head(), card.length(), card.object().size());
         } catch (IOException e) {
             log.findings()
@@ -209,6 +222,16 @@ final class SideFiles {
                             0,
                             "a side file of " + side.object().size() + " bytes",
                             "at most " + side.length()));
+        }
+        if (isLink(side)) {
+            log.failed(
+                    side.object(),
+                    new MalformedTensorFileException(
+                            Reason.CACHE_LINK,
+                            0,
+                            "a link of a download cache, stored as a text",
+                            "the blob that it leads to"));
+            return false;
         }
         return side.isWhole();
     }

@@ -3,6 +3,7 @@ package io.doraxis.tensorfile;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Optional;
+import java.util.regex.Pattern;
 
 /** What kind of file some bytes are the beginning of, judged from the bytes and never from the name. */
 public enum Container {
@@ -32,6 +33,8 @@ public enum Container {
     /** Flax' msgpack. */
     MSGPACK,
     GIT_LFS_POINTER,
+    /** A link of a download cache, stored as a text. */
+    CACHE_LINK,
     HTML,
     JSON,
     TEXT,
@@ -53,6 +56,12 @@ public enum Container {
     private static final int FRAME_BYTES = 9;
 
     private static final int TAR_MAGIC_OFFSET = 257;
+
+    private static final int MAX_LINK = 512;
+
+    /** Links of Hugging Face's cache lead to blobs by their SHA-1 or SHA-256. */
+    private static final Pattern CACHED_BLOB =
+            Pattern.compile("[^\\s<>{}\"]*[/\\\\]blobs[/\\\\](?:[0-9a-f]{40}|[0-9a-f]{64})\\s*");
 
     /** First bytes that a text has in ASCII: a header's length that is not one has a byte over 127 there. */
     private static final int ASCII_AT_LEAST = 16;
@@ -197,6 +206,9 @@ public enum Container {
         String text = new String(head, start, Math.min(length, 512) - start, StandardCharsets.ISO_8859_1);
         if (text.startsWith("version https://git-lfs.github.com/spec/")) {
             return Optional.of(GIT_LFS_POINTER);
+        }
+        if (length <= MAX_LINK && CACHED_BLOB.matcher(text).matches()) {
+            return Optional.of(CACHE_LINK);
         }
         if (text.startsWith("<")) {
             return Optional.of(HTML);

@@ -8,6 +8,8 @@ public enum Reason {
     TOO_SMALL,
     /** A git-lfs pointer in place of the file: fetch the real object. */
     GIT_LFS_POINTER,
+    /** A link of Hugging Face's download cache that became a text: copy the cache with what its links lead to. */
+    CACHE_LINK,
     /** An HTML page, as a gated or failed download leaves it. */
     HTML_PAGE,
     /** A JSON document, such as a store's or hub's error message. */

@@ -98,6 +98,11 @@ public final class SafetensorsReader {
         return switch (container) {
             case GIT_LFS_POINTER ->
                 other(Reason.GIT_LFS_POINTER, "a git-lfs pointer", "the file that it points to: run 'git lfs pull'");
+            case CACHE_LINK ->
+                other(
+                        Reason.CACHE_LINK,
+                        "a link of a download cache, stored as a text",
+                        "the blob that it leads to: copy the cache with links followed, or download again");
             case HTML -> other(Reason.HTML_PAGE, "an HTML or XML page", "a tensor file: download it again, signed in");
             case JSON -> other(Reason.JSON_DOCUMENT, "a JSON document", "a tensor file");
             case TEXT -> other(Reason.PLAIN_TEXT, "plain text", "a tensor file");

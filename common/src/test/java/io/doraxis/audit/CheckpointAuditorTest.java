@@ -285,6 +285,30 @@ class CheckpointAuditorTest {
     }
 
     @Test
+    void aLinkThatACopyMadeATextIsNamedWhateverItStandsFor() {
+        String link = "../../blobs/" + "0a".repeat(32);
+        Reading weights = audit(fetched("a.safetensors", link)).reading();
+        assertThat(weights.status()).isEqualTo(Status.MALFORMED);
+        assertThat(weights.container()).isEqualTo("CACHE_LINK");
+        assertThat(weights.message())
+                .isEqualTo(FOLDER + "a.safetensors: CACHE_LINK at byte 0: found a link of a download cache, stored as a"
+                        + " text, expected the blob that it leads to: copy the cache with links followed, or download"
+                        + " again");
+        assertThat(audit(fetched("a.bin", link)).reading().reason()).isEqualTo(Reason.CACHE_LINK);
+        Reading config = peft(fetched("adapter_config.json", link)).reading();
+        assertThat(config.status()).isEqualTo(Status.PARTIAL);
+        assertThat(config.reason()).isEqualTo(Reason.CACHE_LINK);
+        assertThat(beside(fetched("a.json", link)).findings())
+                .singleElement()
+                .asString()
+                .isEqualTo("SIDE_FILE_UNREAD: a.json: a link of a download cache, stored as a text");
+        assertThat(inRepository(adapter(), fetched("README.md", link)).findings())
+                .singleElement()
+                .asString()
+                .isEqualTo("SIDE_FILE_UNREAD: README.md: a link of a download cache, stored as a text");
+    }
+
+    @Test
     void torchsOldestContainerIsReadInFull() {
         CheckpointAudit audit = audit(fetched("a.pt", Resources.bytes("torch/tar.pt")));
         assertThat(audit.reading().status()).isEqualTo(Status.OK);

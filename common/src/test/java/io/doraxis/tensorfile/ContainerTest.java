@@ -57,6 +57,14 @@ class ContainerTest {
                 Arguments.of(
                         "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n",
                         Container.GIT_LFS_POINTER),
+                Arguments.of("../../blobs/" + "0a".repeat(32), Container.CACHE_LINK),
+                Arguments.of("../../../blobs/" + "0a".repeat(20) + "\n", Container.CACHE_LINK),
+                Arguments.of("..\\..\\blobs\\" + "0a".repeat(32) + "\r\n", Container.CACHE_LINK),
+                Arguments.of(
+                        "/root/.cache/huggingface/hub/models--a--b/blobs/" + "9f".repeat(32), Container.CACHE_LINK),
+                Arguments.of("../../blobs/" + "0a".repeat(32) + " is not there", Container.TEXT),
+                Arguments.of("see ../../blobs/" + "0a".repeat(32), Container.TEXT),
+                Arguments.of("../../blobs/readme", Container.TEXT),
                 Arguments.of("<!DOCTYPE html>", Container.HTML),
                 Arguments.of("\r\n <html lang=\"de\">", Container.HTML),
                 Arguments.of("{\"error\":\"no\"}", Container.JSON),

@@ -128,6 +128,13 @@ class ExplainTest {
     }
 
     @Test
+    void aLinkOfADownloadCacheThatBecameATextIsNamed() throws IOException {
+        Path snapshot = Files.createDirectories(hub.resolve("models--a--b/snapshots/" + "0b".repeat(20)));
+        Path link = Files.writeString(snapshot.resolve("model.safetensors"), "../../blobs/" + "0a".repeat(32));
+        assertThat(json(link).get("error_code").asText()).isEqualTo("CACHE_LINK");
+    }
+
+    @Test
     void theLayersOfABaseModelAreNamed() throws IOException {
         Path base = hub.resolve("base.safetensors");
         try (OutputStream out = Files.newOutputStream(base)) {

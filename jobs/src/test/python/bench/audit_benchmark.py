@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Marginal CPU per file of the audit and of Python peers, on the same synthetic hubs in the same run.
 
-  audit_benchmark.py [--work DIR] [--small 5000] [--large 15000] [--rounds 5] [--only NAME,...]
+  audit_benchmark.py [--work DIR] [--small 5000] [--large 15000] [--rounds 5] [--only NAME,...] [--torch SHARE]
                      [--launcher deploy/bin/doraxis]
 
 The marginal CPU is that of the large hub minus that of the small one, divided by the files between them, so that
 start-up and the JIT's warm-up stand apart. Each round runs everything once, small before large. Other work on the
 machine only ever adds CPU time, so the least of the rounds is taken of each hub; the range over the rounds is printed
-beside it. Needs pyarrow, safetensors, numpy, orjson.
+beside it. With --torch that share of the hubs' whole files is as torch.save writes them; the peers read safetensors only and
+are left out then. Needs pyarrow, safetensors, numpy, orjson.
 """
 import argparse
 import json
@@ -24,10 +25,10 @@ NAMES = ("checkpoints only", "with modules", *PEERS)
 
 
 def hub(args, files):
-    path = os.path.join(args.work, f"hub-{files}")
+    path = os.path.join(args.work, f"hub-{files}" + (f"-torch-{args.torch}" if args.torch else ""))
     if not os.path.exists(os.path.join(path, "truth.jsonl")):
         subprocess.run([sys.executable, os.path.join(HERE, "gen_hub.py"), "--output", path, "--files", str(files),
-                        "--seed", "11"], check=True, stdout=subprocess.DEVNULL)
+                        "--seed", "11", "--torch", str(args.torch)], check=True, stdout=subprocess.DEVNULL)
     for folder, _, names in os.walk(path):  # the same warm page cache for everyone
         for name in names:
             with open(os.path.join(folder, name), "rb") as file:
@@ -61,6 +62,7 @@ def main():
     parser.add_argument("--large", type=int, default=15000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default="", help="some of: " + ", ".join(NAMES))
+    parser.add_argument("--torch", type=float, default=0, metavar="SHARE")
     parser.add_argument("--launcher", default="deploy/bin/doraxis")
     args = parser.parse_args()
     args.launcher = os.path.abspath(args.launcher)
@@ -70,7 +72,8 @@ def main():
                    "with modules": lambda path: audit(args, path)}
     for mode in PEERS:
         contestants[mode] = lambda path, mode=mode: peer(args, path, mode)
-    names = [name for name in NAMES if not args.only or name in args.only.split(",")]
+    wanted = args.only.split(",") if args.only else [name for name in NAMES if not (args.torch and name in PEERS)]
+    names = [name for name in NAMES if name in wanted]
     small, large = hub(args, args.small), hub(args, args.large)
     few, many = {name: [] for name in names}, {name: [] for name in names}
     for round_ in range(args.rounds):
@@ -88,7 +91,8 @@ def main():
         each = [1000 * (m[0] - f[0]) / (args.large - args.small) for f, m in zip(few[name], many[name])]
         least = f"{marginal(name):.2f} [{min(each):.2f}-{max(each):.2f}]"
         cpu, wall = min(few[name])
-        print(f"{name:18}{least:>28}{marginal(name) / best:>14.2f}{cpu:>20.1f}{wall:>8.1f}")
+        ratio = "-" if best != best else f"{marginal(name) / best:.2f}"
+        print(f"{name:18}{least:>28}{ratio:>14}{cpu:>20.1f}{wall:>8.1f}")
     print(json.dumps({"small": few, "large": many}))
 
 

@@ -162,7 +162,7 @@ public enum Container {
         while (at < Math.min(length - 1, 13) && head[at] < 0) {
             at++;
         }
-        return head[at + 1] == 0x0a;
+        return at + 1 < length && head[at + 1] == 0x0a;
     }
 
     private static boolean isLetters(byte[] head, int from, int to) {

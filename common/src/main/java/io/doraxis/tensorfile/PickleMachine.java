@@ -177,7 +177,10 @@ final class PickleMachine {
             }
             case 0x93 -> { // STACK_GLOBAL
                 Object name = pop();
-                pushGlobal(String.valueOf(pop()), String.valueOf(name));
+                if (!(pop() instanceof String module) || !(name instanceof String attribute)) {
+                    throw invalid("an import whose name is no text");
+                }
+                pushGlobal(module, attribute);
             }
             case 0x94 -> put(memo.size()); // MEMOIZE
             case 0x95 -> in.skip(8); // FRAME

@@ -20,10 +20,20 @@ sealed interface PickleValue {
     record Bytes(long length) implements PickleValue {}
 
     /** What unpickling would ask the caller for: torch's storages. */
-    record Persistent(Object id) implements PickleValue {}
+    record Persistent(Object id) implements PickleValue {
+        @Override
+        public String toString() {
+            return "a persistent id"; // and not what it holds, which may be nested without end
+        }
+    }
 
     /** A tuple. */
-    record Tuple(List<Object> items) implements PickleValue {}
+    record Tuple(List<Object> items) implements PickleValue {
+        @Override
+        public String toString() {
+            return "a tuple of " + items.size();
+        }
+    }
 
     /** A list, set or frozen set. */
     final class Sequence implements PickleValue {

@@ -119,16 +119,24 @@ final class TorchLegacy {
                     return; // one of another kind, whose size is not known: nor is the place of those behind it
                 }
                 checkCount(at, storage);
+                checkRoom(at + COUNT_BYTES, storage);
                 begins.put(storage.key(), at + COUNT_BYTES);
                 at += COUNT_BYTES + storage.bytes();
-                if (at > fileLength || at < 0) {
-                    throw new MalformedTensorFileException(
-                            BODY_TRUNCATED, fileLength, "a file of " + fileLength + " bytes", "one of " + at);
-                }
             }
             if (at < fileLength) {
                 findings.add(new Finding(
                         Finding.Code.TRAILING_DATA, fileLength - at + " bytes behind the last storage are not read"));
+            }
+        }
+
+        /** A pickle may claim more elements than a 64-bit number has bytes for. */
+        private void checkRoom(long at, TorchStorage storage) throws MalformedTensorFileException {
+            if (storage.numel() > (fileLength - at) / storage.width() || at > fileLength) {
+                throw new MalformedTensorFileException(
+                        BODY_TRUNCATED,
+                        fileLength,
+                        "a file of " + fileLength + " bytes",
+                        "%d elements of %d bytes from byte %d on".formatted(storage.numel(), storage.width(), at));
             }
         }
 

@@ -36,6 +36,7 @@ class ContainerTest {
                 Arguments.of("\u001c\0\0\0TFL3\u0014\0", Container.TFLITE),
                 Arguments.of("\b\b\u0012\u0007pytorch\u001a\u0005", Container.ONNX),
                 Arguments.of("\b\u0001\u0012\u00cb\u0092\u0001\n\u00a4\u0001\u0012", Container.TENSORFLOW),
+                Arguments.of("\b\u0001\u0012\u00ff\u00ff\u00ff\u00ff\u00ff", Container.UNKNOWN), // and no more
                 Arguments.of("\u0082\u00a6params\u0082\u00a5layer", Container.MSGPACK),
                 Arguments.of("\u00de\0\u0010\u00a7encoder\u0081", Container.MSGPACK),
                 Arguments.of("GGUF\u0003\0\0\0\u0001", Container.GGUF),
@@ -99,7 +100,7 @@ class ContainerTest {
         for (Arguments arguments : beginnings()) {
             byte[] head = ((String) arguments.get()[0]).getBytes(StandardCharsets.ISO_8859_1);
             for (int length = 0; length <= head.length; length++) {
-                assertThat(Container.of(head, length)).isNotNull();
+                assertThat(Container.of(Arrays.copyOf(head, length), length)).isNotNull();
             }
         }
     }

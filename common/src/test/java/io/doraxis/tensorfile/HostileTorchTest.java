@@ -9,6 +9,7 @@ import io.doraxis.fixtures.ZipBuilder;
 import io.doraxis.fixtures.ZipBuilder.Entry;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.List;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -40,6 +41,22 @@ class HostileTorchTest {
 
     private static byte[] ops(PickleBuilder pickle) {
         return zip(pickle.bytes()).build();
+    }
+
+    /** A file of before torch 1.6 whose one storage is claimed and counted to have so many doubles, and has none. */
+    private static byte[] legacy(long numel) {
+        return PickleBuilder.legacy(new PickleBuilder()
+                .op(0x80, 2, '(')
+                .text("storage")
+                .global("torch", "DoubleStorage")
+                .text("0")
+                .text("cpu")
+                .number(numel)
+                .op('t', 'Q', '.')
+                .op(0x80, 2, ']', '(')
+                .text("0")
+                .op('e', '.')
+                .int64(numel));
     }
 
     private static PickleBuilder pkl() {
@@ -208,6 +225,22 @@ class HostileTorchTest {
                         () -> ops(pkl().op(0x8b).int32(0x7fffffff).op('.'))),
                 of("letters for a number", Reason.INVALID_PICKLE, () -> ops(pkl().op("Ixyz\n."))),
                 of("a line without an end", Reason.INVALID_PICKLE, () -> ops(pkl().op("cos"))),
+                of(
+                        "tuples of two of the same, forty times, for a name",
+                        Reason.INVALID_PICKLE,
+                        () -> ops(pkl().op(')').repeated(40, '2', 0x86).op(0x8c, 1, 'x', 0x93, '.'))),
+                of(
+                        "tuples within tuples for a module's name",
+                        Reason.INVALID_PICKLE,
+                        () -> ops(pkl().op(')').repeated(100_000, 0x85).op(0x8c, 1, 'x', 0x93, '.'))),
+                of(
+                        "persistent ids of persistent ids for a name",
+                        Reason.INVALID_PICKLE,
+                        () -> ops(pkl().op(0x8c, 1, 'x', 'N')
+                                .repeated(100_000, 'Q')
+                                .op(0x93, '.'))),
+                of("more elements than 2^63 bytes", Reason.BODY_TRUNCATED, () -> legacy(1L << 62)),
+                of("more elements than the file has bytes", Reason.BODY_TRUNCATED, () -> legacy(1)),
                 of("values without end", Reason.OVER_LIMIT, () -> {
                     PickleBuilder pickle = pkl();
                     byte[] many = new byte[5_000_000];
@@ -231,6 +264,23 @@ class HostileTorchTest {
         assertThat(refusal).as(what).isNotNull();
         assertThat(refusal.reason()).as(refusal.getMessage()).isEqualTo(reason);
         assertThat(refusal.getMessage()).hasSizeLessThan(1_000);
+    }
+
+    @Test
+    void aLegacyFileOfTheSameFormIsRead() throws Exception {
+        assertThat(read(legacy(0), new PickleScan()).findings())
+                .extracting(Finding::code)
+                .containsExactly(Finding.Code.NO_TENSORS);
+    }
+
+    @Test
+    void aValueThatHoldsManyIsToldInAWord() {
+        Object nested = new PickleValue.Tuple(List.of());
+        for (int i = 0; i < 100_000; i++) {
+            nested = new PickleValue.Persistent(new PickleValue.Tuple(List.of(nested, nested)));
+        }
+        assertThat(nested).hasToString("a persistent id");
+        assertThat(((PickleValue.Persistent) nested).id()).hasToString("a tuple of 2");
     }
 
     @Test

@@ -40,15 +40,19 @@ record ZipDirectory(List<Entry> entries, long begin) {
 
     private static final int MAX_BYTES = 64 << 20;
 
+    /** A tensor each, and the few others. */
+    private static final int MAX_ENTRIES = SafetensorsReader.MAX_TENSORS + 1_000;
+
     /**
      * One member of the archive.
      *
+     * @param nameBytes of its name in the archive
      * @param method 0 stored, 8 deflated
      * @param stored bytes that it takes in the archive
      * @param size bytes when inflated
      * @param header first byte of its local header
      */
-    record Entry(String name, int method, long stored, long size, long header) {
+    record Entry(String name, int nameBytes, int method, long stored, long size, long header) {
         boolean isStored() {
             return method == 0;
         }
@@ -72,6 +76,7 @@ record ZipDirectory(List<Entry> entries, long begin) {
         long count = in.getShort(end + 10) & 0xffff;
         long bytes = in.getInt(end + 12) & SEE_ZIP64;
         long begin = in.getInt(end + 16) & SEE_ZIP64;
+        long directoryEnd = tailBegin + end;
         int locator = end - LOCATOR_BYTES;
         if (locator >= 0 && in.getInt(locator) == LOCATOR) {
             long place = in.getLong(locator + 8);
@@ -84,8 +89,12 @@ record ZipDirectory(List<Entry> entries, long begin) {
             count = end64.getLong(32);
             bytes = end64.getLong(40);
             begin = end64.getLong(48);
+            long sizeOfRest = end64.getLong(4); // behind this number
+            check(sizeOfRest == tailBegin + locator - place - 12, place, "a ZIP64 record apart from what tells of it");
+            directoryEnd = place;
         }
         check(begin >= 0 && bytes >= 0 && begin <= length - bytes, tailBegin + end, "a directory outside the file");
+        check(begin + bytes == directoryEnd, tailBegin + end, "a directory that ends elsewhere");
         if (bytes > MAX_BYTES) {
             throw new MalformedTensorFileException(
                     OVER_LIMIT, begin, "a directory of " + bytes + " bytes", "at most " + MAX_BYTES);
@@ -122,8 +131,14 @@ record ZipDirectory(List<Entry> entries, long begin) {
             int next = at + CENTRAL_BYTES + nameLength + extraLength + commentLength;
             check(next <= directory.length, begin + at, "an entry beyond the directory");
             String name = new String(directory, at + CENTRAL_BYTES, nameLength, StandardCharsets.UTF_8);
-            check(names.add(name), begin + at, "'" + SafetensorsReader.clip(name) + "' for the second time");
-            entries.add(entry(in, at, name, at + CENTRAL_BYTES + nameLength, extraLength, begin));
+            if (entries.size() == MAX_ENTRIES) {
+                throw new MalformedTensorFileException(
+                        OVER_LIMIT, begin + at, "more than " + MAX_ENTRIES + " entries", "a model's");
+            }
+            if (!names.add(name)) {
+                throw invalid(begin + at, "'" + SafetensorsReader.clip(name) + "' for the second time");
+            }
+            entries.add(entry(in, at, name, nameLength, extraLength, begin));
             at = next;
         }
         entries.sort(Comparator.comparingLong(Entry::header));
@@ -131,8 +146,9 @@ record ZipDirectory(List<Entry> entries, long begin) {
         return entries;
     }
 
-    private static Entry entry(ByteBuffer in, int at, String name, int extra, int extraLength, long begin)
+    private static Entry entry(ByteBuffer in, int at, String name, int nameBytes, int extraLength, long begin)
             throws MalformedTensorFileException {
+        int extra = at + CENTRAL_BYTES + nameBytes;
         int method = in.getShort(at + 10) & 0xffff;
         long[] numbers = {in.getInt(at + 24) & SEE_ZIP64, in.getInt(at + 20) & SEE_ZIP64, in.getInt(at + 42) & SEE_ZIP64
         };
@@ -154,18 +170,17 @@ record ZipDirectory(List<Entry> entries, long begin) {
         boolean plausible = numbers[0] >= 0 && numbers[1] >= 0 && numbers[2] >= 0 && numbers[2] <= begin - LOCAL_BYTES;
         check(plausible && numbers[1] <= begin - numbers[2], begin + at, "an entry beyond the directory's begin");
         check(method != 0 || numbers[0] == numbers[1], begin + at, "a stored entry of two sizes");
-        return new Entry(name, method, numbers[1], numbers[0], numbers[2]);
+        return new Entry(name, nameBytes, method, numbers[1], numbers[0], numbers[2]);
     }
 
     /** No entry reaches into the next one. */
     private void checkApart() throws MalformedTensorFileException {
         long free = 0;
         for (Entry entry : entries) {
-            check(
-                    entry.header >= free,
-                    entry.header,
-                    "'" + SafetensorsReader.clip(entry.name) + "' within another entry");
-            free = entry.header + LOCAL_BYTES + entry.name.length() + entry.stored;
+            if (entry.header < free) {
+                throw invalid(entry.header, "'" + SafetensorsReader.clip(entry.name) + "' within another entry");
+            }
+            free = entry.header + headerBytes(entry) + entry.stored;
         }
         check(free <= begin, free, "an entry within the directory");
     }
@@ -180,12 +195,11 @@ record ZipDirectory(List<Entry> entries, long begin) {
         check(header.remaining() >= LOCAL_BYTES && header.getInt(0) == LOCAL, entry.header, "no local header");
         int nameLength = header.getShort(26) & 0xffff;
         int extraLength = header.getShort(28) & 0xffff;
-        byte[] name = entry.name.getBytes(StandardCharsets.UTF_8);
-        boolean same = name.length == nameLength && header.remaining() >= LOCAL_BYTES + nameLength;
+        boolean same = nameLength == entry.nameBytes && header.remaining() >= LOCAL_BYTES + nameLength;
         if (same) {
             byte[] local = new byte[nameLength];
             header.get(LOCAL_BYTES, local);
-            same = Arrays.equals(local, name);
+            same = new String(local, StandardCharsets.UTF_8).equals(entry.name);
         }
         check(same && header.getShort(8) == entry.method, entry.header, "a local header of another name or method");
         return entry.header + LOCAL_BYTES + nameLength + extraLength;
@@ -193,12 +207,16 @@ record ZipDirectory(List<Entry> entries, long begin) {
 
     /** Bytes of an entry's local header up to the end of its name. */
     static int headerBytes(Entry entry) {
-        return LOCAL_BYTES + entry.name.getBytes(StandardCharsets.UTF_8).length;
+        return LOCAL_BYTES + entry.nameBytes;
     }
 
     private static void check(boolean holds, long at, String found) throws MalformedTensorFileException {
         if (!holds) {
-            throw new MalformedTensorFileException(INVALID_ZIP, at, found, "a consistent zip archive");
+            throw invalid(at, found);
         }
+    }
+
+    private static MalformedTensorFileException invalid(long at, String found) {
+        return new MalformedTensorFileException(INVALID_ZIP, at, found, "a consistent zip archive");
     }
 }

@@ -7,16 +7,27 @@ final class PickleInput {
     private final byte[] bytes;
     private final int end;
     private final long origin;
+    private final boolean inflated;
     private int at;
 
     /**
-     * @param origin position in the file of {@code bytes[0]}, for messages; negative for inflated bytes
+     * @param origin position in the file of {@code bytes[0]}, for messages
      */
     PickleInput(byte[] bytes, int from, int end, long origin) {
+        this(bytes, from, end, origin, false);
+    }
+
+    private PickleInput(byte[] bytes, int from, int end, long origin, boolean inflated) {
         this.bytes = bytes;
         this.at = from;
         this.end = end;
         this.origin = origin;
+        this.inflated = inflated;
+    }
+
+    /** Of bytes that stand nowhere in the file: all are told to be where the deflated ones begin. */
+    static PickleInput inflated(byte[] bytes, long origin) {
+        return new PickleInput(bytes, 0, bytes.length, origin, true);
     }
 
     /** The pickle goes on behind the bytes at hand. */
@@ -35,7 +46,7 @@ final class PickleInput {
 
     /** Position in the file. */
     long position() {
-        return Math.max(0, origin + at);
+        return inflated ? origin : origin + at;
     }
 
     boolean atEnd() {

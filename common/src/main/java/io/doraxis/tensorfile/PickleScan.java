@@ -32,9 +32,18 @@ public final class PickleScan implements Consumer<Global> {
     private static final String ANY = ".*";
     private static final Map<Verdict, Set<String>> LIST = list();
 
-    private final Set<Global> seen = new HashSet<>();
-    private final SortedSet<String> names = new TreeSet<>();
+    /** No longer name is on the list: one is told by its first characters, and nothing is made of the rest. */
+    private static final int LONGEST_LISTED = LIST.values().stream()
+            .flatMap(Set::stream)
+            .mapToInt(String::length)
+            .max()
+            .orElseThrow();
+
+    private final Set<String> seen = new HashSet<>();
+    private final SortedSet<String> denied = new TreeSet<>();
+    private final SortedSet<String> others = new TreeSet<>();
     private Verdict verdict = Verdict.NONE;
+    private boolean open;
 
     private static Map<Verdict, Set<String>> list() {
         Map<Verdict, Set<String>> list = new EnumMap<>(Verdict.class);
@@ -50,39 +59,71 @@ public final class PickleScan implements Consumer<Global> {
     /** Notes a name that a pickle would import. */
     @Override
     public void accept(Global global) {
-        if (seen.size() < MAX_NAMES && seen.add(global)) {
-            names.add(Printable.of(global.toString(), MAX_NAME));
+        String name = clipped(global);
+        if (seen.contains(name)) {
+            return;
         }
-        atLeast(verdict(global));
+        if (seen.size() < MAX_NAMES) {
+            seen.add(name);
+        }
+        Verdict found = verdict(name);
+        SortedSet<String> kept = found == Verdict.DENIED ? denied : others;
+        if (kept.size() < MAX_NAMES) {
+            kept.add(Printable.of(name));
+        }
+        atLeast(found);
     }
 
-    /** Notes that there is a pickle. */
+    /** Its name, or what a column shows of a longer one. */
+    private static String clipped(Global global) {
+        String module = global.module();
+        String name = global.name();
+        if (module.length() + 1L + name.length() <= MAX_NAME) {
+            return global.toString();
+        }
+        int ofModule = Math.min(module.length(), MAX_NAME);
+        int ofName = Math.min(name.length(), MAX_NAME);
+        String start = module.substring(0, ofModule) + '.' + name.substring(0, ofName);
+        return start.substring(0, MAX_NAME - 3) + "...";
+    }
+
+    /** Notes that there is a pickle, of which nothing was read yet. */
     void begin() {
+        open = true;
         atLeast(Verdict.ALLOWED);
     }
 
-    /** Notes that a pickle was not read to its end. */
-    void cut() {
-        atLeast(Verdict.UNKNOWN);
+    /** Notes that the pickle was read to its end. */
+    void end() {
+        open = false;
+    }
+
+    /** Notes that no more is read: a pickle that did not come to its end may import anything. */
+    void close() {
+        if (open) {
+            atLeast(Verdict.UNKNOWN);
+        }
+        open = false;
     }
 
     private void atLeast(Verdict other) {
         verdict = other.compareTo(verdict) > 0 ? other : verdict;
     }
 
-    private static Verdict verdict(Global global) {
-        String name = global.toString();
+    private static Verdict verdict(String name) {
         if (LIST.get(Verdict.ALLOWED).contains(name)) {
             return Verdict.ALLOWED;
         }
-        Set<String> denied = LIST.get(Verdict.DENIED);
-        if (denied.contains(name)) {
+        Set<String> listed = LIST.get(Verdict.DENIED);
+        if (listed.contains(name)) {
             return Verdict.DENIED;
         }
-        for (int dot = name.indexOf('.'); dot >= 0; dot = name.indexOf('.', dot + 1)) {
-            if (denied.contains(name.substring(0, dot) + ANY)) { // of the module, or of one that holds it
+        int dot = name.indexOf('.');
+        while (dot >= 0 && dot < LONGEST_LISTED) {
+            if (listed.contains(name.substring(0, dot) + ANY)) { // of the module, or of one that holds it
                 return Verdict.DENIED;
             }
+            dot = name.indexOf('.', dot + 1);
         }
         return Verdict.UNKNOWN;
     }
@@ -91,17 +132,20 @@ public final class PickleScan implements Consumer<Global> {
         return verdict;
     }
 
-    /** Those of its names that are denied. */
+    /** Those of its names that are denied, sorted; the first 200 that were met. */
     public List<String> denied() {
-        return seen.stream()
-                .filter(global -> verdict(global) == Verdict.DENIED)
-                .map(global -> Printable.of(global.toString(), MAX_NAME))
-                .sorted()
-                .toList();
+        return List.copyOf(denied);
     }
 
-    /** As {@code module.name}, sorted; the first 200 that were met. */
+    /** As {@code module.name}, sorted: all that {@link #denied} has, and of the others as many as make 200. */
     public List<String> names() {
+        SortedSet<String> names = new TreeSet<>(denied);
+        for (String other : others) {
+            if (names.size() == MAX_NAMES) {
+                break;
+            }
+            names.add(other);
+        }
         return List.copyOf(names);
     }
 }

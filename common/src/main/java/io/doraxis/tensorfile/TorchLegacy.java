@@ -47,7 +47,6 @@ final class TorchLegacy {
                 }
             }
         }
-        scan.cut();
         throw new MalformedTensorFileException(
                 OVER_LIMIT, 0, "pickles of more than " + WINDOWS[WINDOWS.length - 1] + " bytes", "a model's");
     }
@@ -62,6 +61,7 @@ final class TorchLegacy {
         PickleMachine machine = new PickleMachine(in, scan);
         Object object = machine.read();
         Object keys = new PickleMachine(in, scan).read();
+        scan.end();
         if (!(keys instanceof Sequence sequence)) {
             throw new MalformedTensorFileException(
                     INVALID_PICKLE, in.position(), "no list of storages behind the object", "torch's five pickles");

@@ -26,11 +26,20 @@ final class TorchPickle {
     private static final List<String> WRAPPERS =
             List.of("state_dict", "model", "module", "params_ema", "ema", "generator", "net");
     private static final int MAX_DEPTH = 16;
-    private static final int MAX_VISITS = 2_000_000;
+
+    /** Items of dicts and lists: twice what a pickle may hold, since what it holds once it may show twice. */
+    private static final int MAX_VISITS = 8_000_000;
+
     private static final int MAX_DIMS = 64;
 
     /** Elements that a view may show; an expanded one shows more than its storage holds. */
     private static final long MAX_ELEMENTS = 1L << 48;
+
+    /** A name's characters, as safetensors has them at the most. */
+    private static final int MAX_NAME = 1 << 20;
+
+    /** Characters of all names: those of 250,000 tensors of unusually long ones. */
+    private static final long MAX_NAMES = 64 << 20;
 
     private static final int NAMES_KEPT = 5;
 
@@ -43,7 +52,22 @@ final class TorchPickle {
     private final List<Finding> findings = new ArrayList<>();
     private final List<String> notPlain = new ArrayList<>();
     private int notPlainCount;
+    private long nameLengths;
     private int visits;
+
+    /** A place in nested dicts: a text is made of it only for a tensor that is there. */
+    private record Name(Name outer, String inner, long length) {
+        static final Name ROOT = new Name(null, "", 0);
+
+        Name then(String key) {
+            return new Name(this, key, length == 0 ? key.length() : length + 1 + key.length());
+        }
+
+        @Override
+        public String toString() {
+            return outer == null || outer.length == 0 ? inner : outer + "." + inner;
+        }
+    }
 
     private TorchPickle(long position, Map<String, TorchTensor> outside) {
         this.position = position;
@@ -65,7 +89,7 @@ final class TorchPickle {
     static TorchPickle of(Object root, long position, Map<String, TorchTensor> outside)
             throws MalformedTensorFileException {
         TorchPickle pickle = new TorchPickle(position, outside);
-        pickle.collect("", pickle.unwrapped(root), 0);
+        pickle.collect(Name.ROOT, pickle.unwrapped(root), 0);
         if (pickle.notPlainCount > 0) {
             pickle.findings.add(new Finding(
                     NOT_A_PLAIN_TENSOR,
@@ -131,47 +155,63 @@ final class TorchPickle {
         return global.module().equals("torch.nn.parameter") && global.name().equals("Parameter");
     }
 
-    private void collect(String name, Object value, int depth) throws MalformedTensorFileException {
-        if (++visits > MAX_VISITS) {
-            throw new MalformedTensorFileException(
-                    OVER_LIMIT, position, "a structure of more than " + MAX_VISITS + " values", "a model's");
-        }
+    private void collect(Name name, Object value, int depth) throws MalformedTensorFileException {
         if (isTensor(value)) {
             add(name, value);
         } else if (depth == MAX_DEPTH) {
             return; // no state dict is nested so deep; a cycle may be
         } else if (value instanceof Keyed keyed) {
+            visit(keyed.items.size());
             for (int i = 0; i < keyed.items.size(); i += 2) {
                 Object key = keyed.items.get(i);
                 if (key instanceof String || key instanceof Long) {
-                    collect(joined(name, String.valueOf(key)), keyed.items.get(i + 1), depth + 1);
+                    collect(name.then(String.valueOf(key)), keyed.items.get(i + 1), depth + 1);
                 }
             }
         } else {
             List<Object> items = value instanceof Sequence sequence
                     ? sequence.items
                     : value instanceof Tuple tuple ? tuple.items() : List.of();
+            visit(items.size());
             for (int i = 0; i < items.size(); i++) {
                 if (items.get(i) instanceof PickleValue) {
-                    collect(joined(name, String.valueOf(i)), items.get(i), depth + 1);
+                    collect(name.then(String.valueOf(i)), items.get(i), depth + 1);
                 }
             }
         }
     }
 
-    private static String joined(String outer, String inner) {
-        return outer.isEmpty() ? inner : outer + "." + inner;
+    private void visit(int items) throws MalformedTensorFileException {
+        visits += items;
+        if (visits > MAX_VISITS) {
+            throw new MalformedTensorFileException(
+                    OVER_LIMIT, position, "a structure of more than " + MAX_VISITS + " values", "a model's");
+        }
     }
 
-    private void add(String name, Object value) throws MalformedTensorFileException {
+    private String text(Name name) throws MalformedTensorFileException {
+        nameLengths += name.length;
+        if (name.length > MAX_NAME || nameLengths > MAX_NAMES) {
+            boolean one = name.length > MAX_NAME;
+            throw new MalformedTensorFileException(
+                    OVER_LIMIT,
+                    position,
+                    one ? "a name of more than " + MAX_NAME + " characters" : "names of more than " + MAX_NAMES,
+                    "a model's");
+        }
+        return name.toString();
+    }
+
+    private void add(Name place, Object value) throws MalformedTensorFileException {
         TorchTensor tensor = tensor(value, 0);
         if (tensor == null || tensor.dtype() == null || tensor.storage().width() == 0) {
             notPlainCount++;
             if (notPlain.size() < NAMES_KEPT) {
-                notPlain.add(SafetensorsReader.clip(name));
+                notPlain.add(SafetensorsReader.clip(text(place)));
             }
             return;
         }
+        String name = text(place);
         checkBounds(name, tensor);
         if (tensors.size() == SafetensorsReader.MAX_TENSORS) {
             throw new MalformedTensorFileException(

@@ -29,13 +29,17 @@ public final class TorchReader {
     public static TensorIndex read(Container container, RangeReader file, byte[] head, int headLength, PickleScan scan)
             throws MalformedTensorFileException, IOException {
         FileBytes bytes = new FileBytes(file, head, headLength);
-        return switch (container) {
-            case ZIP, TORCH_ZIP -> TorchZip.read(bytes, scan);
-            case TORCH_LEGACY -> TorchLegacy.read(bytes, scan);
-            case TORCH_TAR -> TorchTar.read(bytes, scan);
-            case PICKLE -> throw barePickle(bytes, scan);
-            default -> throw new IllegalArgumentException("not torch's: " + container);
-        };
+        try {
+            return switch (container) {
+                case ZIP, TORCH_ZIP -> TorchZip.read(bytes, scan);
+                case TORCH_LEGACY -> TorchLegacy.read(bytes, scan);
+                case TORCH_TAR -> TorchTar.read(bytes, scan);
+                case PICKLE -> throw barePickle(bytes, scan);
+                default -> throw new IllegalArgumentException("not torch's: " + container);
+            };
+        } finally {
+            scan.close();
+        }
     }
 
     /** What a pickle would import is worth telling even of one that holds no tensors as torch stores them. */
@@ -52,8 +56,9 @@ public final class TorchReader {
             while (!in.atEnd()) {
                 new PickleMachine(in, scan).read();
             }
+            scan.end();
         } catch (EndOfInput | MalformedTensorFileException e) {
-            scan.cut(); // it goes on behind the bytes in hand, or is no pickle any more
+            scan.close(); // it goes on behind the bytes in hand, or is no pickle any more
         }
     }
 
@@ -90,8 +95,9 @@ public final class TorchReader {
             return new TensorInfo(name, tensor.dtype(), tensor.shape(), begin, begin, strides);
         }
         int width = tensor.dtype().bits() / 8;
-        long first = begin + tensor.offset() * width;
-        long end = Math.max(first, begin + tensor.reach() * width);
+        boolean empty = tensor.shape().elements() == 0; // its offset may be any number
+        long first = empty ? begin : begin + tensor.offset() * width;
+        long end = empty ? begin : begin + tensor.reach() * width;
         return new TensorInfo(name, tensor.dtype(), tensor.shape(), first, end, strides);
     }
 

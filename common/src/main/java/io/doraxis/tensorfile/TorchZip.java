@@ -26,7 +26,11 @@ import java.util.zip.Inflater;
 final class TorchZip {
     private static final String PICKLE = "/data.pkl";
     private static final String BYTE_ORDER = "/byteorder";
+    private static final String SCRIPT = "/constants.pkl";
     private static final int MAX_PICKLE = 64 << 20;
+
+    /** Of an archive of something else: a script has two. */
+    private static final int MAX_PICKLES_SCANNED = 16;
 
     /** Torch's writer aligns each entry's content by a padding in its local header. */
     private static final int ALIGNMENT = 64;
@@ -43,6 +47,10 @@ final class TorchZip {
 
     private final FileBytes file;
     private final Map<String, Entry> entries = new HashMap<>();
+
+    /** By their keys: a pickle may ask for one under a long key many times. */
+    private final Map<String, Entry> storages = new HashMap<>();
+
     private final String root;
     private boolean placesProven;
 
@@ -54,12 +62,18 @@ final class TorchZip {
     private TorchZip(FileBytes file, String root, List<Entry> entries) {
         this.file = file;
         this.root = root;
-        entries.forEach(entry -> this.entries.put(entry.name(), entry));
+        String data = root + "/data/";
+        for (Entry entry : entries) {
+            this.entries.put(entry.name(), entry);
+            if (entry.name().startsWith(data)) {
+                storages.put(entry.name().substring(data.length()), entry);
+            }
+        }
     }
 
     static TensorIndex read(FileBytes file, PickleScan scan) throws MalformedTensorFileException, IOException {
         ZipDirectory directory = ZipDirectory.read(file);
-        Entry pickle = pickle(directory.entries());
+        Entry pickle = pickle(file, directory.entries(), scan);
         String root = pickle.name().substring(0, pickle.name().length() - PICKLE.length());
         TorchZip zip = new TorchZip(file, root, directory.entries());
         zip.placesProven = !file.inHand(0, file.length()) && arePadded(directory);
@@ -77,21 +91,22 @@ final class TorchZip {
         return TensorInfo.NOWHERE;
     }
 
-    private static Entry pickle(List<Entry> entries) throws MalformedTensorFileException {
+    private static Entry pickle(FileBytes file, List<Entry> entries, PickleScan scan)
+            throws MalformedTensorFileException, IOException {
         List<Entry> pickles = new ArrayList<>();
         boolean arrays = !entries.isEmpty();
         boolean script = false;
         for (Entry entry : entries) {
-            String name = entry.name();
-            if (name.endsWith(PICKLE) && name.indexOf('/') == name.length() - PICKLE.length()) {
+            if (isAtRoot(entry, PICKLE)) {
                 pickles.add(entry);
             }
-            script |= name.endsWith("/constants.pkl") || name.contains("/code/");
-            arrays &= name.endsWith(".npy");
+            script |= isAtRoot(entry, SCRIPT); // by which torch itself tells one
+            arrays &= entry.name().endsWith(".npy");
         }
         if (pickles.size() == 1 && !script) {
             return pickles.get(0);
         }
+        new TorchZip(file, "", entries).scanPickles(entries, scan);
         String found = arrays
                 ? "a NumPy archive (npz)"
                 : script
@@ -100,10 +115,37 @@ final class TorchZip {
         throw new MalformedTensorFileException(UNSUPPORTED_CONTAINER, 0, found, "safetensors, or a file of torch.save");
     }
 
-    private TorchPickle contents(Entry entry, PickleScan scan) throws MalformedTensorFileException, IOException {
+    private static boolean isAtRoot(Entry entry, String end) {
+        return entry.name().endsWith(end)
+                && entry.name().indexOf('/') == entry.name().length() - end.length();
+    }
+
+    /** What the pickles of an archive would import is worth telling though nothing else of it is read. */
+    private void scanPickles(List<Entry> entries, PickleScan scan) throws IOException {
+        int scanned = 0;
+        long bytes = 0;
+        for (Entry entry : entries) {
+            if (!entry.name().endsWith(".pkl")) {
+                continue;
+            }
+            scan.begin();
+            bytes += Math.min(entry.size(), MAX_PICKLE);
+            if (++scanned > MAX_PICKLES_SCANNED || bytes > MAX_PICKLE) {
+                scan.close();
+                return;
+            }
+            try {
+                TorchReader.scan(input(entry), scan);
+            } catch (MalformedTensorFileException e) {
+                scan.close(); // a larger one, or an entry that is not what it says
+            }
+        }
+    }
+
+    private PickleInput input(Entry entry) throws MalformedTensorFileException, IOException {
         if (entry.size() > MAX_PICKLE || entry.stored() > MAX_PICKLE) {
             throw new MalformedTensorFileException(
-                    OVER_LIMIT, entry.header(), "data.pkl of " + entry.size() + " bytes", "at most " + MAX_PICKLE);
+                    OVER_LIMIT, entry.header(), "a pickle of " + entry.size() + " bytes", "at most " + MAX_PICKLE);
         }
         long end = end(entry);
         Entry order = entries.get(root + BYTE_ORDER);
@@ -114,18 +156,21 @@ final class TorchZip {
         if (from + entry.stored() > raw.length) {
             load(entry.header(), begin + entry.stored());
         }
-        byte[] pickle = entry.isStored() ? raw : inflated(entry, raw, from, begin);
-        int at = entry.isStored() ? from : 0;
-        PickleInput in = new PickleInput(pickle, at, at + (int) entry.size(), begin - at);
+        return entry.isStored()
+                ? new PickleInput(raw, from, from + (int) entry.size(), entry.header())
+                : PickleInput.inflated(inflated(entry, raw, from, begin), begin);
+    }
+
+    private TorchPickle contents(Entry entry, PickleScan scan) throws MalformedTensorFileException, IOException {
         scan.begin();
+        PickleInput in = input(entry);
+        long begin = in.position();
         try {
             Object value = new PickleMachine(in, scan).read();
-            if (!in.atEnd()) {
-                TorchReader.scan(in, scan);
-            }
+            TorchReader.scan(in, scan); // what stands behind it
             return TorchPickle.of(value, begin);
         } catch (EndOfInput e) {
-            throw TorchReader.truncatedPickle(begin + entry.size());
+            throw TorchReader.truncatedPickle(begin + entry.stored());
         }
     }
 
@@ -200,7 +245,7 @@ final class TorchZip {
 
     /** The place of a storage's content: by its local header where that is in hand, else by the writer's alignment. */
     private long begin(TorchStorage storage) throws MalformedTensorFileException {
-        Entry entry = entries.get(root + "/data/" + storage.key());
+        Entry entry = storages.get(storage.key());
         if (entry == null) {
             throw new MalformedTensorFileException(
                     MISSING_STORAGE,

@@ -17,7 +17,7 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Small files that are made to fail or to stall an audit: each becomes a row, soon. */
-@Timeout(20)
+@Timeout(value = 20, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class HostileAuditTest {
     private static final Stamp STAMP = new Stamp("rules", "tool", Instant.EPOCH);
 

@@ -7,17 +7,20 @@ import io.doraxis.fixtures.FakeFile;
 import io.doraxis.fixtures.PickleBuilder;
 import io.doraxis.fixtures.ZipBuilder;
 import io.doraxis.fixtures.ZipBuilder.Entry;
+import io.doraxis.tensorfile.PickleScan.Verdict;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Archives and pickles that no program writes: each is refused with a code, or read as what it is. */
+@Timeout(value = 20, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class HostileTorchTest {
     private static final byte[] TWO_FLOATS = new byte[8];
     private static final long[] TWO = {2};
@@ -63,8 +66,28 @@ class HostileTorchTest {
         return new PickleBuilder().op(0x80, 2);
     }
 
+    private static byte[] insertedBeforeEnd(byte[] file, byte[] more) {
+        byte[] longer = Arrays.copyOf(file, file.length + more.length);
+        System.arraycopy(more, 0, longer, file.length - 22, more.length);
+        System.arraycopy(file, file.length - 22, longer, longer.length - 22, 22);
+        return longer;
+    }
+
+    /** With what is told of the pickle: nothing of one that was not come to, nothing good of one that was not read. */
     private static Arguments of(String what, Reason reason, Supplier<byte[]> file) {
-        return Arguments.of(what, reason, file);
+        return of(
+                what,
+                reason,
+                switch (reason) {
+                    case MISSING_STORAGE, SIZE_MISMATCH, TENSOR_BOUNDS -> Verdict.ALLOWED;
+                    case INVALID_PICKLE, OVER_LIMIT -> Verdict.UNKNOWN;
+                    default -> Verdict.NONE;
+                },
+                file);
+    }
+
+    private static Arguments of(String what, Reason reason, Verdict verdict, Supplier<byte[]> file) {
+        return Arguments.of(what, reason, verdict, file);
     }
 
     static Stream<Arguments> refused() {
@@ -91,13 +114,14 @@ class HostileTorchTest {
                 of(
                         "a local header of another name",
                         Reason.INVALID_ZIP,
+                        Verdict.UNKNOWN,
                         () -> new ZipBuilder()
                                 .entry(
                                         new Entry("m/data.pkl", "n/data.pkl", 0, pickle().length, pickle().length, 0),
                                         pickle())
                                 .stored("m/data/0", TWO_FLOATS)
                                 .build()),
-                of("a local header that is none", Reason.INVALID_ZIP, () -> {
+                of("a local header that is none", Reason.INVALID_ZIP, Verdict.UNKNOWN, () -> {
                     byte[] file = new ZipBuilder()
                             .stored("m/version", new byte[1])
                             .stored("m/data.pkl", pickle())
@@ -116,9 +140,43 @@ class HostileTorchTest {
                 of("a directory beyond the file", Reason.INVALID_ZIP, () -> zip().build(2, 100, 0x7ffffff0)),
                 of("a directory before the file", Reason.INVALID_ZIP, () -> zip().build(2, 0xfffffff0L, 10)),
                 of("a directory that is none", Reason.INVALID_ZIP, () -> zip().build(2, 40, 3)),
+                of(
+                        "bytes between the directory and its end",
+                        Reason.INVALID_ZIP,
+                        () -> insertedBeforeEnd(zip().build(), new byte[4])),
+                of("a directory of other entries between the directory and its end", Reason.INVALID_ZIP, () -> {
+                    byte[] other = zip().build();
+                    return insertedBeforeEnd(
+                            zip().build(), Arrays.copyOfRange(other, 40 + pickle().length + 46, other.length - 22));
+                }),
+                of("a ZIP64 record of another size", Reason.INVALID_ZIP, () -> {
+                    byte[] file = zip().buildZip64();
+                    file[file.length - 22 - 20 - 56 + 4]++;
+                    return file;
+                }),
+                of("a directory apart from its ZIP64 record", Reason.INVALID_ZIP, () -> {
+                    byte[] file = zip().buildZip64();
+                    file[file.length - 22 - 20 - 56 + 40]--;
+                    return file;
+                }),
+                of("more entries than tensors", Reason.OVER_LIMIT, Verdict.NONE, () -> {
+                    ZipBuilder zip = zip();
+                    for (int i = 0; i < 251_000; i++) {
+                        zip.listed(new Entry("m/" + i, "", 0, 0, 0, 0));
+                    }
+                    return zip.build();
+                }),
+                of("an entry within another, whose name has more bytes than characters", Reason.INVALID_ZIP, () -> {
+                    String name = "m/" + "\u00e4".repeat(60);
+                    int begin = 30 + 10 + pickle().length + 30 + 8 + 8; // of the third entry
+                    return zip().stored(name, new byte[8])
+                            .listed(new Entry("m/x", "", 0, 2, 2, begin + 30 + name.length() + 8))
+                            .stored("m/y", new byte[60])
+                            .build();
+                }),
                 of("no directory", Reason.BODY_TRUNCATED, () -> Arrays.copyOf(zip().build(), 200)),
                 of("an empty archive", Reason.UNSUPPORTED_CONTAINER, () -> new ZipBuilder().build()),
-                of("a deflated pickle of another size", Reason.INVALID_ZIP, () -> {
+                of("a deflated pickle of another size", Reason.INVALID_ZIP, Verdict.UNKNOWN, () -> {
                     byte[] packed = {3, 0}; // an empty deflate stream
                     return new ZipBuilder()
                             .entry(new Entry("m/data.pkl", "m/data.pkl", 8, 2, 500, 0), packed)
@@ -127,6 +185,7 @@ class HostileTorchTest {
                 of(
                         "a pickle packed by something else",
                         Reason.INVALID_ZIP,
+                        Verdict.UNKNOWN,
                         () -> new ZipBuilder()
                                 .entry(new Entry("m/data.pkl", "m/data.pkl", 93, 2, 2, 0), new byte[2])
                                 .build()),
@@ -151,6 +210,7 @@ class HostileTorchTest {
                 of(
                         "a script",
                         Reason.UNSUPPORTED_CONTAINER,
+                        Verdict.UNKNOWN,
                         () -> zip().stored("m/constants.pkl", new byte[1])
                                 .stored("m/code/x.py", new byte[1])
                                 .build()),
@@ -161,6 +221,7 @@ class HostileTorchTest {
                 of(
                         "two pickles",
                         Reason.UNSUPPORTED_CONTAINER,
+                        Verdict.ALLOWED,
                         () -> zip().stored("n/data.pkl", pickle()).build()),
                 of(
                         "no storage",
@@ -200,7 +261,7 @@ class HostileTorchTest {
                         Reason.INVALID_PICKLE,
                         () -> ops(pkl().op('N', 'r').int32(0xfffffff0L).op('.'))),
                 of("a dict of a key without a value", Reason.INVALID_PICKLE, () -> ops(pkl().op('(', 'N', 'd', '.'))),
-                of("a local header that leads out of the file", Reason.INVALID_ZIP, () -> {
+                of("a local header that leads out of the file", Reason.INVALID_ZIP, Verdict.ALLOWED, () -> {
                     byte[] file = zip().build();
                     int second = 30 + 10 + pickle().length; // the header of m/data/0
                     file[second + 29] = 0x7f; // the upper byte of its extra field's length
@@ -239,8 +300,33 @@ class HostileTorchTest {
                         () -> ops(pkl().op(0x8c, 1, 'x', 'N')
                                 .repeated(100_000, 'Q')
                                 .op(0x93, '.'))),
-                of("more elements than 2^63 bytes", Reason.BODY_TRUNCATED, () -> legacy(1L << 62)),
-                of("more elements than the file has bytes", Reason.BODY_TRUNCATED, () -> legacy(1)),
+                of("more elements than 2^63 bytes", Reason.BODY_TRUNCATED, Verdict.ALLOWED, () -> legacy(1L << 62)),
+                of("more elements than the file has bytes", Reason.BODY_TRUNCATED, Verdict.ALLOWED, () -> legacy(1)),
+                of("a list of many that is shown often", Reason.OVER_LIMIT, Verdict.ALLOWED, () -> {
+                    PickleBuilder pickle = pkl().op(']', 'q', 0, '(').repeated(300_000, 'K', 1);
+                    return ops(
+                            pickle.op('e', ']', '(').repeated(200_000, 'h', 0).op('e', '.'));
+                }),
+                of("a dict of many that is shown often", Reason.OVER_LIMIT, Verdict.ALLOWED, () -> {
+                    PickleBuilder pickle = pkl().op('}', 'q', 0, '(').repeated(300_000, 'N', 'N');
+                    return ops(
+                            pickle.op('u', ']', '(').repeated(200_000, 'h', 0).op('e', '.'));
+                }),
+                of(
+                        "a name of more than 2^20 characters",
+                        Reason.OVER_LIMIT,
+                        Verdict.ALLOWED,
+                        () -> zip(PickleBuilder.oneTensor("a".repeat((1 << 20) + 1), 2, 0, TWO, ONE))
+                                .build()),
+                of("a long name before many tensors", Reason.OVER_LIMIT, Verdict.ALLOWED, () -> {
+                    PickleBuilder pickle =
+                            pkl().op('}', '(').text("a".repeat(1 << 19)).op('}', '(');
+                    pickle.op('N').tensor("0", 2, 0, TWO, ONE).op('q', 0);
+                    for (int i = 0; i < 200; i++) {
+                        pickle.op('K', i, 'h', 0);
+                    }
+                    return ops(pickle.op('u', 'u', '.'));
+                }),
                 of("values without end", Reason.OVER_LIMIT, () -> {
                     PickleBuilder pickle = pkl();
                     byte[] many = new byte[5_000_000];
@@ -257,13 +343,15 @@ class HostileTorchTest {
 
     @ParameterizedTest(name = "{0}: {1}")
     @MethodSource("refused")
-    void isRefusedWithItsCode(String what, Reason reason, Supplier<byte[]> file) {
+    void isRefusedWithItsCode(String what, Reason reason, Verdict verdict, Supplier<byte[]> file) {
+        PickleScan scan = new PickleScan();
         MalformedTensorFileException refusal =
-                catchThrowableOfType(MalformedTensorFileException.class, () -> read(file.get(), new PickleScan()));
+                catchThrowableOfType(MalformedTensorFileException.class, () -> read(file.get(), scan));
 
         assertThat(refusal).as(what).isNotNull();
         assertThat(refusal.reason()).as(refusal.getMessage()).isEqualTo(reason);
         assertThat(refusal.getMessage()).hasSizeLessThan(1_000);
+        assertThat(scan.verdict()).as(what).isEqualTo(verdict);
     }
 
     @Test
@@ -284,11 +372,171 @@ class HostileTorchTest {
     }
 
     @Test
+    void aPickleThatEndsBeforeItsImportIsNotAllowed() {
+        byte[] rest = pkl().op('N', 'r').int32(1_000_000).op("cos\nsystem\n.").bytes();
+        List<byte[]> files = List.of(
+                zip(rest).build(),
+                PickleBuilder.legacy(new PickleBuilder().op(rest)),
+                zip(Arrays.copyOf(rest, 2)).build(),
+                PickleBuilder.legacy(new PickleBuilder().op(0x80, 2, 'N')));
+        for (byte[] file : files) {
+            PickleScan scan = new PickleScan();
+            assertThat(catchThrowableOfType(MalformedTensorFileException.class, () -> read(file, scan)))
+                    .isNotNull();
+            assertThat(scan.verdict()).isEqualTo(Verdict.UNKNOWN);
+        }
+    }
+
+    @Test
+    void aDeniedNameIsToldBehindAnyNumberOfOthers() throws Exception {
+        PickleBuilder pickle = pkl();
+        for (int i = 0; i < 300; i++) {
+            pickle.global("a", "b" + i);
+        }
+        for (int i = 0; i < 300; i++) {
+            pickle.global("os", "x" + i);
+        }
+        PickleScan scan = new PickleScan();
+        read(ops(pickle.global("posix", "system").op('.')), scan);
+
+        assertThat(scan.verdict()).isEqualTo(Verdict.DENIED);
+        assertThat(scan.denied()).hasSize(200).contains("os.x0").isSorted();
+        assertThat(scan.names()).hasSize(200).containsAll(scan.denied());
+    }
+
+    @Test
+    void aLongNameIsJudgedByItsBeginning() throws Exception {
+        PickleScan scan = new PickleScan();
+        read(
+                ops(pkl().global("os", "path.os.".repeat(100_000) + "system")
+                        .global(".".repeat(100_000), "x")
+                        .op('.')),
+                scan);
+
+        assertThat(scan.verdict()).isEqualTo(Verdict.DENIED);
+        assertThat(scan.denied())
+                .singleElement()
+                .asString()
+                .startsWith("os.path.os.")
+                .endsWith("...")
+                .hasSize(200);
+        assertThat(scan.names()).hasSize(2);
+    }
+
+    @Test
+    void aLongNameThatIsImportedOftenIsLookedAtOnce() throws Exception {
+        PickleBuilder pickle = pkl().text(".".repeat(1 << 20)).op('q', 0, '(').repeated(300_000, 'h', 0, 'h', 0, 0x93);
+        PickleScan scan = new PickleScan();
+        read(ops(pickle.op('t', '.')), scan);
+
+        assertThat(scan.names()).hasSize(1);
+        assertThat(scan.verdict()).isEqualTo(Verdict.UNKNOWN);
+    }
+
+    @Test
+    void aLongNameBeforeManyThatHoldNoTensorIsNotRepeated() throws Exception {
+        PickleBuilder pickle = pkl().op('}', '(').text("a".repeat(1 << 20)).op('}', '(');
+        pickle.repeated(500_000, 'K', 1, '}').op('u', 'u', '.');
+
+        assertThat(read(ops(pickle), new PickleScan()).tensors()).isEmpty();
+    }
+
+    @Test
+    void aTensorOfNoElementsLiesInItsStorageWhateverItsOffset() throws Exception {
+        for (long offset : new long[] {0, 3, 4611686018427387654L, Long.MAX_VALUE}) {
+            byte[] file = pickled(2, offset, new long[] {0}, ONE);
+            TensorInfo tensor = read(file, new PickleScan()).tensors().get(0);
+
+            assertThat(tensor.begin()).isBetween(0L, (long) file.length).isEqualTo(tensor.end());
+            assertThat(TensorData.ofHead(file, file.length).bytes(tensor))
+                    .hasValueSatisfying(data -> assertThat(data.remaining()).isZero());
+        }
+    }
+
+    @Test
     void aRightArchiveOfTheSameFormIsRead() throws Exception {
         TensorIndex index = read(zip().build(), new PickleScan());
 
         assertThat(index.tensors()).extracting(TensorInfo::name).containsExactly("a.weight");
         assertThat(index.findings()).isEmpty();
+    }
+
+    @Test
+    void aRightArchiveWithAZip64RecordIsRead() throws Exception {
+        assertThat(read(zip().buildZip64(), new PickleScan()).tensors()).hasSize(1);
+    }
+
+    @Test
+    void namesOfAnyBytesAreRead() throws Exception {
+        for (String root : List.of("\u00e4\u4e16\u754c", "\u00ff")) {
+            byte[] file = new ZipBuilder()
+                    .stored(root + "/data.pkl", pickle())
+                    .stored(root + "/data/0", TWO_FLOATS)
+                    .build();
+            assertThat(read(file, new PickleScan()).tensors()).hasSize(1);
+        }
+        byte[] file = new ZipBuilder()
+                .stored("mmm/data.pkl", pickle())
+                .stored("mmm/data/0", TWO_FLOATS)
+                .build();
+        for (int i = 0; i + 3 < file.length; i++) { // in code page 437, as older archivers write
+            if (file[i] == 'm' && file[i + 1] == 'm' && file[i + 3] == '/') {
+                file[i + 1] = (byte) 0x84;
+            }
+        }
+        assertThat(read(file, new PickleScan()).tensors().get(0).begin()).isPositive();
+    }
+
+    @Test
+    void whatIsWrongInADeflatedPickleIsToldToBeWhereItBegins() {
+        PickleBuilder pickle = pkl().repeated(10_000, 'N').op(0xff);
+        byte[] file = new ZipBuilder().deflated("m/data.pkl", pickle.bytes()).build();
+        MalformedTensorFileException refusal =
+                catchThrowableOfType(MalformedTensorFileException.class, () -> read(file, new PickleScan()));
+
+        assertThat(refusal.reason()).isEqualTo(Reason.INVALID_PICKLE);
+        assertThat(refusal.offset()).isEqualTo(30 + 10);
+    }
+
+    @Test
+    void thePicklesOfAnArchiveThatIsNotReadAreLookedAt() {
+        byte[] shell = pkl().global("os", "system").op('.').bytes();
+        List<ZipBuilder> archives = List.of(
+                new ZipBuilder().stored("m/data.pkl", shell).stored("m/constants.pkl", pickle()),
+                new ZipBuilder().stored("m/data.pkl", pickle()).stored("n/data.pkl", shell),
+                new ZipBuilder().stored("a/b/data.pkl", pickle()).deflated("x.pkl", shell),
+                new ZipBuilder().stored("x.pkl", new byte[] {'N'}).stored("y.pkl", shell));
+        for (ZipBuilder archive : archives) {
+            PickleScan scan = new PickleScan();
+            assertThat(catchThrowableOfType(MalformedTensorFileException.class, () -> read(archive.build(), scan))
+                            .reason())
+                    .isEqualTo(Reason.UNSUPPORTED_CONTAINER);
+            assertThat(scan.denied()).containsExactly("os.system");
+        }
+    }
+
+    @Test
+    void anArchiveOfMorePicklesThanAreLookedAtIsNotAllowed() {
+        ZipBuilder many = new ZipBuilder();
+        for (int i = 0; i < 17; i++) {
+            many.stored(i + ".pkl", pickle());
+        }
+        ZipBuilder large =
+                new ZipBuilder().deflated("a.pkl", new byte[40 << 20]).deflated("b.pkl", new byte[40 << 20]);
+        ZipBuilder broken = new ZipBuilder().entry(new Entry("a.pkl", "b.pkl", 0, 2, 2, 0), new byte[2]);
+        for (ZipBuilder archive : List.of(many, large, broken)) {
+            PickleScan scan = new PickleScan();
+            assertThat(catchThrowableOfType(MalformedTensorFileException.class, () -> read(archive.build(), scan)))
+                    .isNotNull();
+            assertThat(scan.verdict()).isEqualTo(Verdict.UNKNOWN);
+        }
+    }
+
+    @Test
+    void codeBesideAStateDictMakesNoScriptOfIt() throws Exception {
+        assertThat(read(zip().stored("m/code/x.py", new byte[1]).build(), new PickleScan())
+                        .tensors())
+                .hasSize(1);
     }
 
     @Test
@@ -351,7 +599,7 @@ class HostileTorchTest {
 
         assertThat(scan.names()).containsExactly("builtins.eval", "copyreg.extension.9", "numpy.zeros", "os.system");
         assertThat(scan.denied()).containsExactly("builtins.eval", "os.system");
-        assertThat(scan.verdict()).isEqualTo(PickleScan.Verdict.DENIED);
+        assertThat(scan.verdict()).isEqualTo(Verdict.DENIED);
     }
 
     @Test
@@ -362,7 +610,7 @@ class HostileTorchTest {
                         () -> read(ops(pkl().op("cos\nsystem\n").op('R', '.')), scan)))
                 .isNotNull();
 
-        assertThat(scan.verdict()).isEqualTo(PickleScan.Verdict.DENIED);
+        assertThat(scan.verdict()).isEqualTo(Verdict.DENIED);
     }
 
     @Test

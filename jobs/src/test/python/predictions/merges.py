@@ -2,6 +2,7 @@
 
     merges.py                    makes adapters (seeded), merges them with one plan, compares the weights; exit 1 if one differs
 
+Where PEFT does not compute what it merges, OFT on a convolution with a kernel, the weights are those that it merges.
 Needs the packages of requirements.txt.
 """
 
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import torch
 from golden import Part, tree
+from peft_transforms import BlockDiagonal
 from probe import weights
 from safetensors.torch import load_file, save_file
 from table import LAUNCHER
@@ -64,11 +66,21 @@ PEFT = [
     {"use_dora": True},
     {"use_rslora": True},
     {"use_rslora": True, "use_dora": True},
-    {"lora_bias": True},
+    {"lora_bias": True, "target_modules": ["lin", "conv", "point"]},
     {"rank_pattern": {"blocks.0.lin": 7}, "alpha_pattern": {"blocks.0.square": 3}},
     {"bias": "lora_only"},
     {"target_modules": ["lin", "conv"], "modules_to_save": ["point"]},
+    {"type": "IA3", "feedforward_modules": ["lin", "conv"]},
+    {"type": "IA3", "feedforward_modules": r".*\.(square|point)"},
+    {"type": "OFT", "oft_block_size": 4},
+    {"type": "OFT", "oft_block_size": 8, "use_cayley_neumann": False},
+    {"type": "OFT", "oft_block_size": 4, "coft": True, "eps": 0.3, "num_cayley_neumann_terms": 7},
+    {"type": "OFT", "oft_block_size": 8, "block_share": True, "coft": True, "eps": 0.1},
+    {"type": "BOFT", "boft_block_size": 4},
+    {"type": "BOFT", "boft_block_size": 0, "boft_block_num": 4},
+    {"type": "BOFT", "boft_block_size": 4, "boft_n_butterfly_factor": 2, "target_modules": ["lin", "square", "point"]},
 ]
+DEFAULTS = {"LORA": {"r": 4, "lora_alpha": 6}}
 
 
 def model(seed):
@@ -105,10 +117,15 @@ def lycoris(base, options, folder):
 
 def peft(base, options, folder):
     """(adapter folder, model with the adapter at work)"""
-    from peft import LoraConfig, get_peft_model
+    from peft import get_peft_config, get_peft_model
+    from peft.tuners.boft import layer as boft
 
-    targets = {"target_modules": ["lin", "square", "conv", "point"]}
-    wrapped = get_peft_model(base, LoraConfig(**(targets | {"r": 4, "lora_alpha": 6} | options)))
+    staged = options.get("boft_n_butterfly_factor", 1) > 1
+    boft._FBD_CUDA = BlockDiagonal if staged else None
+    options = dict(options)
+    kind = options.pop("type", "LORA")
+    targets = {"peft_type": kind, "target_modules": ["lin", "square", "conv", "point"]}
+    wrapped = get_peft_model(base, get_peft_config(targets | DEFAULTS.get(kind, {}) | options))
     disturb((name, value) for name, value in wrapped.named_parameters() if value.requires_grad)
     wrapped.save_pretrained(folder / "adapter")
     wrapped.eval()
@@ -138,7 +155,10 @@ def main():
                 seen = {}
                 for spec in LAYERS:
                     key = f"{spec['path']}.weight"
-                    seen[key], bias = weights(at_work.get_submodule(spec["path"]), spec, before[key])
+                    layer = at_work.get_submodule(spec["path"])
+                    if options.get("type") == "OFT" and max(spec.get("kernel_size", [1])) > 1:
+                        layer.merge()
+                    seen[key], bias = weights(layer, spec, before[key])
                     if spec["bias"]:
                         seen[f"{spec['path']}.bias"] = bias
                 expected[output] = f"{make.__name__} {options}", seen

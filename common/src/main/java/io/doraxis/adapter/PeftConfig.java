@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * What {@code adapter_config.json} says, as far as shapes and scales depend on it. Names and defaults are PEFT 0.21's.
@@ -16,8 +17,9 @@ import java.util.Map;
  * @param rank {@code r}; null when absent
  * @param alpha {@code lora_alpha} or {@code alpha}; null when absent
  * @param targetModules names, or the one regular expression; empty when absent
- * @param fields names of all its fields, the first few hundred
  * @param targetIsPattern whether {@code target_modules} is one text: a regular expression or a shorthand
+ * @param transform what IA3's and OFT's layers depend on
+ * @param fields names of all its fields, the first few hundred
  */
 public record PeftConfig(
         String peftType,
@@ -32,6 +34,7 @@ public record PeftConfig(
         boolean targetIsPattern,
         List<String> modulesToSave,
         String baseModel,
+        PeftTransform transform,
         List<String> fields,
         PeftPattern.Budget budget) {
     /** Python's parser, which PEFT uses, takes NaN and Infinity too. */
@@ -87,6 +90,19 @@ public record PeftConfig(
         return targetModules.stream().anyMatch(target -> path.equals(target) || path.endsWith("." + target));
     }
 
+    /**
+     * Whether {@code feedforward_modules} names the module at that path, by PEFT's own rules: names are ends of paths, with or
+     * without a dot before them. Empty where it is absent or cannot be told.
+     */
+    public Optional<Boolean> isFeedforward(String path) {
+        if (transform.feedforward() == null) {
+            return Optional.empty();
+        }
+        return transform.feedforwardIsPattern()
+                ? PeftPattern.fullMatch(transform.feedforward().get(0), path, budget)
+                : Optional.of(transform.feedforward().stream().anyMatch(path::endsWith));
+    }
+
     /** Whether its expressions took too long, so that some modules were matched with none of them. */
     public boolean isGivenUp() {
         return budget.isSpent();
@@ -106,6 +122,14 @@ public record PeftConfig(
         private boolean targetIsPattern;
         private List<String> modulesToSave = List.of();
         private String baseModel;
+        private List<String> feedforward = PeftTransform.DEFAULT.feedforward();
+        private boolean feedforwardIsPattern;
+        private boolean constrained;
+        private double epsilon = PeftTransform.DEFAULT.epsilon();
+        private boolean shared;
+        private boolean series = PeftTransform.DEFAULT.series();
+        private int terms = PeftTransform.DEFAULT.terms();
+        private String version;
         private final List<String> fields = new ArrayList<>();
 
         Reader(JsonParser parser) {
@@ -134,6 +158,8 @@ public record PeftConfig(
                     targetIsPattern,
                     modulesToSave,
                     baseModel,
+                    new PeftTransform(
+                            feedforward, feedforwardIsPattern, constrained, epsilon, shared, series, terms, version),
                     List.copyOf(fields),
                     new PeftPattern.Budget());
         }
@@ -141,11 +167,11 @@ public record PeftConfig(
         private void readField(String field) throws IOException {
             switch (field) {
                 case "peft_type" -> peftType = text();
-                case "r" -> rank = parser.currentToken() == JsonToken.VALUE_NUMBER_INT ? parser.getIntValue() : null;
+                case "r" -> rank = integer();
                 case "lora_alpha", "alpha" -> alpha = number();
-                case "use_dora" -> useDora = parser.currentToken() == JsonToken.VALUE_TRUE;
-                case "use_rslora" -> useRslora = parser.currentToken() == JsonToken.VALUE_TRUE;
-                case "fan_in_fan_out" -> fanInFanOut = parser.currentToken() == JsonToken.VALUE_TRUE;
+                case "use_dora" -> useDora = isTrue();
+                case "use_rslora" -> useRslora = isTrue();
+                case "fan_in_fan_out" -> fanInFanOut = isTrue();
                 case "rank_pattern" -> rankPattern = numbers();
                 case "alpha_pattern" -> alphaPattern = numbers();
                 case "target_modules" -> {
@@ -154,9 +180,41 @@ public record PeftConfig(
                 }
                 case "modules_to_save" -> modulesToSave = texts();
                 case "base_model_name_or_path" -> baseModel = text();
-                default -> {}
+                default -> readTransform(field);
             }
             parser.skipChildren(); // of a list or object that was not expected there
+        }
+
+        private void readTransform(String field) throws IOException {
+            switch (field) {
+                case "feedforward_modules" -> {
+                    feedforwardIsPattern = parser.currentToken() == JsonToken.VALUE_STRING;
+                    feedforward = parser.currentToken() == JsonToken.VALUE_NULL ? null : texts();
+                }
+                case "coft" -> constrained = isTrue();
+                case "eps" -> epsilon = numberOr(PeftTransform.DEFAULT.epsilon());
+                case "block_share" -> shared = isTrue();
+                case "use_cayley_neumann" -> series = isTrue();
+                case "num_cayley_neumann_terms" -> {
+                    Integer given = integer();
+                    terms = given == null ? PeftTransform.DEFAULT.terms() : given;
+                }
+                case "peft_version" -> version = text();
+                default -> {}
+            }
+        }
+
+        private boolean isTrue() {
+            return parser.currentToken() == JsonToken.VALUE_TRUE;
+        }
+
+        private Integer integer() throws IOException {
+            return parser.currentToken() == JsonToken.VALUE_NUMBER_INT ? parser.getIntValue() : null;
+        }
+
+        private double numberOr(double absent) throws IOException {
+            Double number = number();
+            return number == null ? absent : number;
         }
 
         private String text() throws IOException {

@@ -1,11 +1,13 @@
 package io.doraxis.merge;
 
 import io.doraxis.adapter.AdapterModule;
+import io.doraxis.adapter.PeftTransform;
 import io.doraxis.dora.ModuleAxis;
 import io.doraxis.tensorfile.Shape;
 import io.doraxis.tensorfile.TensorData;
 import io.doraxis.tensorfile.TensorInfo;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.function.IntFunction;
@@ -18,24 +20,27 @@ import java.util.function.IntFunction;
  * @param biases the modules of each bias, by its name
  * @param replaced tensors of adapters that take the place of the base's, by its name (PEFT's {@code modules_to_save})
  * @param unmatched names of the adapters that match nothing in the base
+ * @param notes what a user should know of the merge all the same
  */
 public record MergePlan(
         int adapters,
         Map<String, List<Step>> weights,
         Map<String, List<Step>> biases,
         Map<String, Replacement> replaced,
-        List<String> unmatched) {
+        List<String> unmatched,
+        List<String> notes) {
 
     /**
      * A module and its place.
      *
      * @param adapter which of the adapters it is from, from 0
-     * @param axis of its magnitude; NONE without one
-     * @param firstRow of the weight that is the module's, from 0
+     * @param axis of its magnitude, or of PEFT's IA3 vector; NONE without one
+     * @param firstRow of the weight, or bias, that is the module's, from 0
      * @param rows how many of them
      * @param moduleRow of the module that is the first of them: not 0 where it fuses several weights
      * @param transposed whether the base keeps the weight as [in, out]: embeddings, GPT-2's Conv1D; then its rows are
      *     inputs
+     * @param transform what the configuration says of PEFT's IA3 and OFT; null without one
      */
     public record Step(
             int adapter,
@@ -45,7 +50,13 @@ public record MergePlan(
             int firstRow,
             int rows,
             int moduleRow,
-            boolean transposed) {}
+            boolean transposed,
+            PeftTransform transform) {
+        /** The same on the bias of the layer, which has that many outputs. */
+        Step ofBias(int outputs) {
+            return new Step(adapter, module, axis, strength, firstRow, outputs, moduleRow, transposed, transform);
+        }
+    }
 
     /** A whole tensor of an adapter. */
     public record Replacement(int adapter, TensorInfo tensor) {}
@@ -112,7 +123,7 @@ public record MergePlan(
             Matrix part = merged.rowRange(step.firstRow, step.rows);
             Matrix oriented = step.transposed ? part.transposed() : part;
             Matrix result = MergedLayer.weight(
-                    oriented, kernel, step.module, step.axis, data.apply(step.adapter), step.strength);
+                    oriented, kernel, step.module, step.axis, data.apply(step.adapter), step.strength, step.transform);
             merged = merged.withRows(step.firstRow, step.transposed ? result.transposed() : result);
         }
         return merged;
@@ -120,9 +131,11 @@ public record MergePlan(
 
     /** A bias with its modules merged in. */
     public double[] bias(String name, double[] base, IntFunction<TensorData> data) {
-        double[] merged = base;
+        double[] merged = base.clone();
         for (Step step : biases.get(name)) {
-            merged = MergedLayer.bias(merged, step.module, data.apply(step.adapter), step.strength);
+            double[] own = Arrays.copyOfRange(merged, step.firstRow, step.firstRow + step.rows);
+            double[] made = MergedLayer.bias(own, step.module, data.apply(step.adapter), step.strength);
+            System.arraycopy(made, 0, merged, step.firstRow, made.length);
         }
         return merged;
     }

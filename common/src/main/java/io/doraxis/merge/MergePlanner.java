@@ -5,13 +5,13 @@ import io.doraxis.adapter.AdapterModule;
 import io.doraxis.adapter.Algorithm;
 import io.doraxis.adapter.LayerKind;
 import io.doraxis.adapter.PeftConfig;
+import io.doraxis.adapter.PeftTransform;
 import io.doraxis.adapter.Role;
 import io.doraxis.dora.ModuleAxis;
 import io.doraxis.merge.MergePlan.Replacement;
 import io.doraxis.merge.MergePlan.Step;
 import io.doraxis.merge.MergeRefusedException.Code;
 import io.doraxis.naming.BaseNames;
-import io.doraxis.naming.BaseNames.Found;
 import io.doraxis.naming.BaseNames.Placed;
 import io.doraxis.naming.BaseNames.Rows;
 import io.doraxis.naming.BaseNames.Stacked;
@@ -31,6 +31,9 @@ import java.util.Set;
 public final class MergePlanner {
     private static final String BASE_LAYER = ".base_layer.";
 
+    /** What names of weights end with, after a dot or, in open_clip's fused ones, after {@code in_proj_}. */
+    private static final String WEIGHT = "weight";
+
     private final Map<String, TensorInfo> base = new HashMap<>();
     private final BaseNames names;
     private final ModuleAxis assumed;
@@ -39,6 +42,9 @@ public final class MergePlanner {
     private final Map<String, List<Step>> biases = new LinkedHashMap<>();
     private final Map<String, Replacement> replaced = new LinkedHashMap<>();
     private final List<String> unmatched = new ArrayList<>();
+
+    /** Modules with which PEFT computes something else than it merges. */
+    private final List<String> overlapping = new ArrayList<>();
 
     private MergePlanner(TensorIndex base, ModuleAxis assumed) {
         base.tensors().forEach(tensor -> this.base.put(tensor.name(), tensor));
@@ -107,9 +113,9 @@ public final class MergePlanner {
             int number, MergeAdapter adapter, AdapterModule module, ModuleAxis resolved, Placed place, Set<String> used)
             throws MergeRefusedException {
         requireMergeable(module);
-        ModuleAxis axis = module.hasDora() ? axis(module, resolved, adapter.strength()) : ModuleAxis.NONE;
-        boolean transposed = isTransposed(module, place.shape(), adapter.config());
-        requireFit(module, place.shape(), transposed);
+        Orientation lies = orientation(adapter, module, resolved, place.shape());
+        ModuleAxis axis = lies.axis();
+        boolean transposed = lies.transposed();
         if (place instanceof Stacked && (transposed || axis == ModuleAxis.INPUT || !RowMerge.isPossible(module))) {
             throw new MergeRefusedException(
                     Code.UNSUPPORTED_MODULE,
@@ -122,15 +128,14 @@ public final class MergePlanner {
                     place instanceof Stacked
                             ? weight.shape().dimOrOne(0)
                             : place.shape().dimOrOne(0));
-            Step step = new Step(number, module, axis, adapter.strength(), first, count, moduleRow, transposed);
+            Step step = new Step(
+                    number, module, axis, adapter.strength(), first, count, moduleRow, transposed, transform(adapter));
             if (MergedLayer.hasWeight(module)) {
                 add(weights, weight.name(), step);
             }
             moduleRow += count;
-            String bias = weight.module() + ".bias";
-            if (MergedLayer.hasBias(module) && place instanceof Found && base.containsKey(bias)) {
-                add(biases, bias, step);
-                used.add(MergedLayer.bias(module).name());
+            if (!(place instanceof Stacked)) {
+                placeBias(step, weight, place.shape(), used);
             }
         }
         for (TensorInfo tensor : module.tensors().all()) {
@@ -142,6 +147,69 @@ public final class MergePlanner {
         }
     }
 
+    private Orientation orientation(MergeAdapter adapter, AdapterModule module, ModuleAxis resolved, Shape weight)
+            throws MergeRefusedException {
+        if (PeftIa3.isOne(module) || PeftRotation.isOne(module)) {
+            requireWhole(module, adapter.strength());
+        }
+        if (PeftIa3.isOne(module)) {
+            return PeftIa3.orientation(module, weight, adapter.config());
+        }
+        if (PeftRotation.isOne(module)) {
+            PeftRotation.requireFit(module, weight, adapter.config());
+            if (PeftRotation.isOverlapping(module, weight)) {
+                overlapping.add(module.name());
+            }
+        }
+        ModuleAxis axis = module.hasDora() ? axis(module, resolved, adapter.strength()) : ModuleAxis.NONE;
+        boolean transposed = isTransposed(module, weight, adapter.config());
+        requireFit(module, weight, transposed);
+        return new Orientation(axis, transposed);
+    }
+
+    private static PeftTransform transform(MergeAdapter adapter) {
+        return adapter.config() == null ? null : adapter.config().transform();
+    }
+
+    /** @throws MergeRefusedException if a part of what PEFT knows no part of is asked for, and not by which rule */
+    private static void requireWhole(AdapterModule module, Strength strength) throws MergeRefusedException {
+        if (strength.value() != 1 && strength.rule() != Strength.Rule.LINEAR) {
+            throw new MergeRefusedException(
+                    Code.STRENGTH_RULE,
+                    module.name() + ": PEFT knows no strength of " + module.algorithm() + "; --strength-rule linear"
+                            + " goes that part of the way to the merged weight");
+        }
+    }
+
+    /** @throws MergeRefusedException if the base's bias is of another length than the layer */
+    private void placeBias(Step step, BaseWeight weight, Shape shape, Set<String> used) throws MergeRefusedException {
+        AdapterModule module = step.module();
+        boolean scaled = PeftIa3.isOne(module) && step.axis() == ModuleAxis.OUTPUT;
+        TensorInfo bias = base.get(biasOf(weight));
+        if (bias == null || !scaled && !MergedLayer.hasBias(module)) {
+            return;
+        }
+        int outputs = Math.toIntExact(shape.dimOrOne(step.transposed() ? 1 : 0));
+        boolean whole = step.firstRow() == 0 && shape.equals(weight.shape());
+        boolean fits =
+                whole ? bias.shape().elements() == outputs : bias.shape().elements() >= step.firstRow() + outputs;
+        if (!scaled) {
+            fits &= MergedLayer.bias(module).shape().elements() == outputs;
+            used.add(MergedLayer.bias(module).name());
+        }
+        if (!fits) {
+            throw new MergeRefusedException(
+                    Code.SHAPE_MISMATCH,
+                    "%s: the layer has %d outputs, %s is %s"
+                            .formatted(module.name(), outputs, bias.name(), bias.shape()));
+        }
+        add(biases, bias.name(), step.ofBias(outputs));
+    }
+
+    private static String biasOf(BaseWeight weight) {
+        return weight.name().substring(0, weight.name().length() - WEIGHT.length()) + "bias";
+    }
+
     private static void requireMergeable(AdapterModule module) throws MergeRefusedException {
         String why = null;
         if (!module.isComplete()) {
@@ -150,8 +218,6 @@ public final class MergePlanner {
             why = "T-LoRA's initial product is not in the file";
         } else if (module.tensors().hasAny(Role.SCALAR, Role.GLORA_BM, Role.LOKR_T1)) {
             why = "it has factors that no known version of LyCORIS writes";
-        } else if (module.tensors().hasAny(Role.IA3_VECTOR, Role.PEFT_OFT_R, Role.PEFT_BOFT_R)) {
-            why = "PEFT's " + module.algorithm() + " is not merged yet";
         }
         if (why != null) {
             throw new MergeRefusedException(Code.UNSUPPORTED_MODULE, module.name() + ": " + why);
@@ -232,7 +298,12 @@ public final class MergePlanner {
     }
 
     private MergePlan finished(int adapters, boolean allowUnmatched) throws MergeRefusedException {
-        MergePlan plan = new MergePlan(adapters, weights, biases, replaced, unmatched);
+        List<String> notes = overlapping.isEmpty()
+                ? List.of()
+                : List.of(
+                        "merged as PEFT merges OFT into %d convolutions, such as %s; with the adapter loaded PEFT computes something else"
+                                .formatted(overlapping.size(), overlapping.get(0)));
+        MergePlan plan = new MergePlan(adapters, weights, biases, replaced, unmatched, notes);
         if (plan.touched() == 0) {
             throw new MergeRefusedException(
                     Code.NOTHING_MATCHED,

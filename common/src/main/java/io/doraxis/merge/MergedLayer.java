@@ -14,6 +14,7 @@ import static io.doraxis.adapter.Role.W_NORM;
 
 import io.doraxis.adapter.AdapterModule;
 import io.doraxis.adapter.Magnitude;
+import io.doraxis.adapter.PeftTransform;
 import io.doraxis.dora.ModuleAxis;
 import io.doraxis.tensorfile.TensorData;
 import io.doraxis.tensorfile.TensorInfo;
@@ -30,12 +31,25 @@ public final class MergedLayer {
      * @param kernel kernel positions per input: 1 for a linear layer
      * @param axis of the module's magnitude, resolved; not used without one
      * @param strength with a rule where the module has a magnitude and it is not 1
+     * @param transform what the configuration says of PEFT's IA3 and OFT; not used for anything else
      * @throws IllegalArgumentException if tensors do not fit the layer, or the algorithm cannot be rebuilt from the file
      */
-    public static Matrix weight(
-            Matrix base, int kernel, AdapterModule module, ModuleAxis axis, TensorData data, Strength strength) {
+    static Matrix weight(
+            Matrix base,
+            int kernel,
+            AdapterModule module,
+            ModuleAxis axis,
+            TensorData data,
+            Strength strength,
+            PeftTransform transform) {
         Factors factors = new Factors(module, data);
         double value = strength.value();
+        if (PeftRotation.isOne(module)) {
+            return part(base, PeftRotation.of(factors, base, transform), value);
+        }
+        if (PeftIa3.isOne(module)) {
+            return part(base, PeftIa3.weight(factors, base, kernel, axis), value);
+        }
         return switch (module.algorithm()) {
             case LORA, LOHA, LOKR -> product(base, kernel, factors, axis, strength);
             case FULL -> base.plus(DeltaWeight.of(module, data).scaled(value));
@@ -48,7 +62,11 @@ public final class MergedLayer {
     }
 
     /** The merged bias: [out]. */
-    public static double[] bias(double[] base, AdapterModule module, TensorData data, Strength strength) {
+    static double[] bias(double[] base, AdapterModule module, TensorData data, Strength strength) {
+        if (PeftIa3.isOne(module)) {
+            Matrix merged = column(PeftIa3.bias(new Factors(module, data), base));
+            return part(column(base), merged, strength.value()).values();
+        }
         double scale = module.tensors().has(UP_BIAS) ? module.scale() : 1;
         return added(base, new Factors(module, data).values(bias(module)), strength.value() * scale);
     }
@@ -72,7 +90,7 @@ public final class MergedLayer {
     }
 
     /** Whether a module changes its layer's bias. */
-    public static boolean hasBias(AdapterModule module) {
+    static boolean hasBias(AdapterModule module) {
         return module.tensors().hasAny(DIFF_BIAS, B_NORM, UP_BIAS);
     }
 
@@ -94,12 +112,17 @@ public final class MergedLayer {
         }
         Matrix direction = base.plus(delta);
         Matrix merged = WeightDecomposition.of(direction, magnitude, axis, kernel, epsilon);
-        if (strength.value() == 1) {
-            return merged;
-        }
         // both rules go part of the way to the merged weight: from the direction, or from the base weight
-        Matrix from = strength.rule() == Strength.Rule.LYCORIS ? direction : base;
-        return from.plus(merged.plus(from.scaled(-1)).scaled(strength.value()));
+        return part(strength.rule() == Strength.Rule.LYCORIS ? direction : base, merged, strength.value());
+    }
+
+    /** Part of the way from one to the other. */
+    private static Matrix part(Matrix from, Matrix to, double strength) {
+        return strength == 1 ? to : from.plus(to.plus(from.scaled(-1)).scaled(strength));
+    }
+
+    private static Matrix column(double[] values) {
+        return new Matrix(values.length, 1, values);
     }
 
     private static double[] added(double[] bias, double[] sum, double scale) {

@@ -34,7 +34,7 @@ final class Rotation {
         }
         List<Matrix> blocks = rotations(factors.values(OFT_BLOCKS), size, alpha * base.rows(), strength);
         Matrix rotated = factors.module().algorithm() == Algorithm.OFT
-                ? diagonal(blocks, size, base)
+                ? diagonal(blocks.stream().map(Matrix::transposed).toList(), size, base)
                 : butterfly(blocks, size, base);
         if (factors.has(OFT_RESCALE)) {
             double[] rescale = factors.values(OFT_RESCALE);
@@ -74,12 +74,13 @@ final class Rotation {
                 .toList();
     }
 
-    private static Matrix diagonal(List<Matrix> blocks, int size, Matrix base) {
-        int[] order = new int[base.rows()];
+    /** Each block times its rows, one after the other. */
+    static Matrix diagonal(List<Matrix> blocks, int size, Matrix weight) {
+        int[] order = new int[weight.rows()];
         for (int row = 0; row < order.length; row++) {
             order[row] = row;
         }
-        return rotated(blocks.stream().map(Matrix::transposed).toList(), size, base, order);
+        return rotated(blocks, size, weight, order);
     }
 
     private static Matrix butterfly(List<Matrix> blocks, int size, Matrix base) {
@@ -107,7 +108,7 @@ final class Rotation {
     }
 
     /** Each block times its rows, of which {@code order} says where in the weight they stand. */
-    private static Matrix rotated(List<Matrix> blocks, int size, Matrix weight, int[] order) {
+    static Matrix rotated(List<Matrix> blocks, int size, Matrix weight, int[] order) {
         Matrix rotated = Matrix.zeros(weight.rows(), weight.columns());
         for (int row = 0; row < weight.rows(); row++) {
             Matrix block = blocks.get(row / size);

@@ -77,6 +77,7 @@ class PeftConfigTest {
                         false,
                         List.of("head"),
                         null,
+                        PeftTransform.DEFAULT,
                         List.of(
                                 "peft_type",
                                 "r",

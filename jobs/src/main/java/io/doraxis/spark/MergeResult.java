@@ -145,7 +145,7 @@ public record MergeResult(
     }
 
     private static List<String> warnings(PreparedMerge merge, List<ShardResult> shards) {
-        List<String> warnings = new ArrayList<>();
+        List<String> warnings = new ArrayList<>(merge.plan().notes());
         List<String> unmatched = merge.plan().unmatched();
         if (!unmatched.isEmpty()) {
             String names = unmatched.stream().limit(NAMES_SHOWN).collect(Collectors.joining(", "));

@@ -31,6 +31,10 @@ public final class JavaKernel implements TensorKernel {
     @Override
     public void addProduct(FloatMatrix sum, float scale, FloatMatrix left, FloatMatrix right) {
         TensorKernel.requireFit(sum, left, right);
+        // what is scaled down first and up last overflows only if the result does
+        boolean isFirst = Math.abs(scale) <= 1;
+        float first = isFirst ? scale : 1;
+        float last = isFirst ? 1 : scale;
         for (int column = 0; column < sum.columns(); column += COLUMNS) {
             int columns = Math.min(COLUMNS, sum.columns() - column);
             for (int inner = 0; inner < left.columns(); inner += INNER) {
@@ -40,12 +44,12 @@ public final class JavaKernel implements TensorKernel {
                     int from = left.offset() + i * left.columns() + inner;
                     Arrays.fill(factors, 0);
                     for (int k = 0; k < count; k++) {
-                        factors[k] = scale * left.values()[from + k];
+                        factors[k] = first * left.values()[from + k];
                     }
                     int to = sum.offset() + i * sum.columns() + column;
                     System.arraycopy(sum.values(), to, row, 0, columns);
                     for (int k = 0; k < count; k += 4) {
-                        addFour(k, columns);
+                        addFour(last, k, columns);
                     }
                     System.arraycopy(row, 0, sum.values(), to, columns);
                 }
@@ -64,10 +68,11 @@ public final class JavaKernel implements TensorKernel {
         }
     }
 
-    private void addFour(int k, int columns) {
+    private void addFour(float scale, int k, int columns) {
         addFour(
                 row,
                 columns,
+                scale,
                 factors[k],
                 panel[k],
                 factors[k + 1],
@@ -81,6 +86,7 @@ public final class JavaKernel implements TensorKernel {
     private static void addFour(
             float[] sum,
             int count,
+            float scale,
             float f0,
             float[] row0,
             float f1,
@@ -90,7 +96,7 @@ public final class JavaKernel implements TensorKernel {
             float f3,
             float[] row3) {
         for (int j = 0; j < count; j++) {
-            sum[j] += f0 * row0[j] + f1 * row1[j] + (f2 * row2[j] + f3 * row3[j]);
+            sum[j] += scale * (f0 * row0[j] + f1 * row1[j] + (f2 * row2[j] + f3 * row3[j]));
         }
     }
 }

@@ -14,9 +14,11 @@ public interface TensorKernel extends AutoCloseable {
     String device();
 
     /**
-     * Adds a scaled product, in float32 or wider: {@code sum += scale * left x right}.
+     * Adds a scaled product, in float32 or wider: {@code sum += scale * left x right}. An element's error is at most
+     * {@code (inner + 3) * 2^-24} of the sum of the magnitudes of what is added up in it. It overflows only if a part of
+     * that sum does, scaled; NaN and infinity go where IEEE 754 takes them. A call that throws leaves {@code sum} as it was.
      *
-     * @param sum [rows, columns]
+     * @param sum [rows, columns]; shares no array with the factors
      * @param left [rows, inner]
      * @param right [inner, columns]
      * @throws IllegalArgumentException if the shapes do not fit

@@ -1,5 +1,7 @@
 package io.doraxis.merge;
 
+import java.util.List;
+
 /**
  * Matrix products on one device: the part of a merge whose cost grows with the rank. Everything else, decoding, norms,
  * scaling and rounding, costs a few operations per element and is done beside it, where the bytes are.
@@ -22,8 +24,14 @@ public interface TensorKernel extends AutoCloseable {
      * @param left [rows, inner]
      * @param right [inner, columns]
      * @throws IllegalArgumentException if the shapes do not fit
+     * @throws DeviceMemoryException if the device has no memory for it
      */
     void addProduct(FloatMatrix sum, float scale, FloatMatrix left, FloatMatrix right);
+
+    /** What was not done as asked for, in words: work that another device did. */
+    default List<String> warnings() {
+        return List.of();
+    }
 
     /** Gives back what it holds of the device. */
     @Override

@@ -17,7 +17,7 @@ public final class FolderCards {
     /** Files that are no shards: a repository holds one model, in a few forms. */
     static final int MOST_FILES = 64;
 
-    private static final String NAME = "README.md";
+    static final String NAME = "README.md";
 
     private final Deque<Open> path = new ArrayDeque<>();
 

@@ -199,7 +199,7 @@ public record FolderGrouping(List<Checkpoint> checkpoints, Map<ObjectRole, Integ
                 if (SHARD_NAME.matcher(name).matches()) {
                     return Optional.empty();
                 }
-                List<String> names = new ArrayList<>();
+                List<String> names = new ArrayList<>(List.of(FolderCards.NAME));
                 SIDE_SUFFIXES.forEach(suffix -> names.add(stem(name) + suffix));
                 if (name.equals(PEFT_WEIGHTS) || name.equals(PEFT_PICKLED_WEIGHTS)) {
                     names.addAll(List.of(PEFT_CONFIG, PEFT_WEIGHTS, PEFT_PICKLED_WEIGHTS));
@@ -208,7 +208,7 @@ public record FolderGrouping(List<Checkpoint> checkpoints, Map<ObjectRole, Integ
                 return Optional.of(names);
             }
             case ADAPTER_CONFIG -> {
-                return Optional.of(List.of(PEFT_WEIGHTS, PEFT_PICKLED_WEIGHTS));
+                return Optional.of(List.of(PEFT_WEIGHTS, PEFT_PICKLED_WEIGHTS, FolderCards.NAME));
             }
             case SHARD_INDEX, IGNORED_CONFIG -> {
                 return Optional.empty();

@@ -74,6 +74,7 @@ final class TorchTar {
         Object root = tar.pickle(object, asked); // first, as its names are worth telling of a broken archive too
         tar.readStorages(elements);
         tar.readTensors(shapes);
+        scan.end();
         tar.checkKnown(asked, object.begin());
         TorchPickle contents = TorchPickle.of(root, object.begin(), tar.tensors);
         return tar.bigEndian

@@ -23,6 +23,9 @@ import io.doraxis.merge.MergeRefusedException;
 import io.doraxis.merge.Strength;
 import io.doraxis.naming.Component;
 import io.doraxis.naming.ModelFamily;
+import io.doraxis.peft.ExportOutcome;
+import io.doraxis.peft.PeftTensor;
+import io.doraxis.peft.PeftType;
 import io.doraxis.tensorfile.Container;
 import io.doraxis.tensorfile.Dtype;
 import io.doraxis.tensorfile.Finding;
@@ -133,12 +136,19 @@ class StableNamesTest {
                         + " SCALE_UNKNOWN ZERO_NORM NOT_FINITE");
     }
 
+    @Test
+    void exports() {
+        are(ExportOutcome.values(), "EXACT EXACT_WITH_BASE LOSSY IMPOSSIBLE NOT_NEEDED");
+        are(PeftType.values(), "LORA LOHA LOKR");
+    }
+
     /** Public enums of which no name is stored. */
     private static final Set<Class<?>> NOT_STORED = Set.of(
             Checkpoint.Form.class,
             ColumnType.Scalar.class,
             Component.class,
             Magnitude.Kind.class,
+            PeftTensor.Side.class,
             Role.class,
             Strength.Rule.class);
 

@@ -57,7 +57,10 @@ final class TensorMerge {
         MergePlan.Replacement replaced = plan.replaced().get(name);
         this.replacement = replaced == null
                 ? null
-                : factors.apply(replaced.adapter()).bytes(replaced.tensor()).orElseThrow();
+                : factors.apply(replaced.adapter())
+                        .bytes(replaced.tensor())
+                        .orElseThrow(() -> new IllegalArgumentException(
+                                "the values of " + replaced.tensor().name() + " are not there"));
         this.replacementType = replaced == null ? null : replaced.tensor().dtype();
     }
 

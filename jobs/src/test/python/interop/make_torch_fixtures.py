@@ -73,6 +73,17 @@ def tied():
     return {"embed.weight": weight, "head.weight": weight, "copy.weight": weight.clone()}
 
 
+def model():
+    """A base model: a plain weight, a transposed one, a tied one, and what no merge changes."""
+    draw = torch.Generator().manual_seed(3)
+    tied = torch.randn(4, 3, generator=draw)
+    return {"b.lin.weight": torch.randn(2, 3, generator=draw), "b.lin.bias": torch.randn(2, generator=draw),
+            "b.turned.weight": torch.randn(5, 4, generator=draw).t(), "embed.weight": tied, "head.weight": tied,
+            "b.cut.weight": torch.randn(6, 6, generator=draw)[1:4, 2:5], "norm.running_mean": torch.randn(3, generator=draw),
+            "norm.num_batches_tracked": torch.tensor(7), "mask": torch.tensor([True, False, True]),
+            "b.half.weight": torch.randn(2, 2, generator=draw).half()}
+
+
 def parameters():
     layer = torch.nn.Linear(4, 3)
     with torch.no_grad():
@@ -215,7 +226,7 @@ def main():
         cases[f"legacy_protocol{protocol}"] = (
             lora(protocol), {"pickle_protocol": protocol, "_use_new_zipfile_serialization": False})
     for form, options in (("zip", {}), ("legacy", {"_use_new_zipfile_serialization": False})):
-        for make in (views, every_dtype, tied, parameters, embedding, optimizer, special):
+        for make in (views, every_dtype, tied, model, parameters, embedding, optimizer, special):
             cases[f"{form}_{make.__name__}"] = (make(), options)
         cases[f"{form}_lightning"] = (lightning(), options)
         cases[f"{form}_wrapped"] = ({"model": {"module": lora(6)}, "epoch": 3}, options)

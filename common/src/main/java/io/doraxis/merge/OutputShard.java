@@ -12,6 +12,7 @@ import java.util.regex.Pattern;
  */
 public record OutputShard(String name, List<OutputTensor> tensors) {
     private static final String EXTENSION = ".safetensors";
+    private static final String DIFFUSERS = "diffusion_pytorch_model";
     private static final Pattern TORCH = Pattern.compile("(?:pytorch_)?(.*)\\.(?:bin|pt|pth|ckpt)");
 
     public OutputShard {
@@ -42,8 +43,12 @@ public record OutputShard(String name, List<OutputTensor> tensors) {
         return shards;
     }
 
-    /** As many files as it takes for none to have more data than that, unless it is one tensor. */
-    public static List<OutputShard> upTo(long bytes, List<List<OutputTensor>> files) {
+    /**
+     * As many files as it takes for none to have more data than that, unless it is one tensor.
+     *
+     * @param names of the base's files: diffusers finds only what is called as its own are
+     */
+    public static List<OutputShard> upTo(long bytes, List<String> names, List<List<OutputTensor>> files) {
         List<List<OutputTensor>> parts = new ArrayList<>();
         long size = Long.MAX_VALUE;
         for (OutputTensor tensor : files.stream().flatMap(List::stream).toList()) {
@@ -54,11 +59,12 @@ public record OutputShard(String name, List<OutputTensor> tensors) {
             parts.get(parts.size() - 1).add(tensor);
             size += tensor.bytes();
         }
+        String stem = names.get(0).startsWith(DIFFUSERS) ? DIFFUSERS : "model";
         List<OutputShard> shards = new ArrayList<>(parts.size());
         for (List<OutputTensor> part : parts) {
             String name = parts.size() == 1
-                    ? "model" + EXTENSION
-                    : "model-%05d-of-%05d%s".formatted(shards.size() + 1, parts.size(), EXTENSION);
+                    ? stem + EXTENSION
+                    : "%s-%05d-of-%05d%s".formatted(stem, shards.size() + 1, parts.size(), EXTENSION);
             shards.add(new OutputShard(name, part));
         }
         return shards;

@@ -178,14 +178,11 @@ record PreparedMerge(
         if (output.endsWith(EXTENSION)) {
             return OutputShard.single(output.substring(output.lastIndexOf('/') + 1), files);
         }
+        List<String> names = base.contents().parts().stream()
+                .map(part -> part.file().fileName())
+                .toList();
         Long max = request.settings().maxShardBytes();
-        return max != null
-                ? OutputShard.upTo(max, files)
-                : OutputShard.asBase(
-                        base.contents().parts().stream()
-                                .map(part -> part.file().fileName())
-                                .toList(),
-                        files);
+        return max != null ? OutputShard.upTo(max, names, files) : OutputShard.asBase(names, files);
     }
 
     /** Only floating tensors become another type. */

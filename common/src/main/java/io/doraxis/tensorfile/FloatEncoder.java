@@ -4,7 +4,7 @@ import java.nio.ByteBuffer;
 
 /**
  * Numbers as tensors' bytes: each is rounded once, from float64 or float32 to the type, to nearest even. What is too large
- * becomes infinite, as in torch; the 8-bit floats keep their largest value instead.
+ * becomes infinite, as in torch; the 8-bit floats keep their largest value instead, F8_E4M3 of what is infinite too.
  */
 public final class FloatEncoder {
     private static final double LARGEST_E4M3 = 448;
@@ -32,7 +32,7 @@ public final class FloatEncoder {
      * Encodes values from a buffer's position on.
      *
      * @param data little-endian
-     * @return how many finite values were too large for the type
+     * @return how many values were too large for the type: finite ones, and infinite ones where it has no infinity
      * @throws IllegalArgumentException for a type that {@link #encodes} denies
      */
     public static int encode(Dtype dtype, double[] values, ByteBuffer data) {
@@ -47,7 +47,8 @@ public final class FloatEncoder {
                 case F8_E5M2 -> putE5m2(data, rounded(value, 2, -14));
                 default -> throw new IllegalArgumentException("not written: " + dtype);
             };
-            tooLarge += Double.isInfinite(written) && Double.isFinite(value) ? 1 : 0;
+            boolean lost = Double.isFinite(value) || dtype == Dtype.F8_E4M3;
+            tooLarge += Double.isInfinite(written) && lost ? 1 : 0;
         }
         return tooLarge;
     }
@@ -56,7 +57,7 @@ public final class FloatEncoder {
      * Encodes some of an array's values from a buffer's position on: the same bytes as their float64 would give.
      *
      * @param data little-endian
-     * @return how many finite values were too large for the type
+     * @return how many values were too large for the type, as above
      * @throws IllegalArgumentException for a type that {@link #encodes} denies
      */
     public static int encode(Dtype dtype, float[] values, int from, int count, ByteBuffer data) {
@@ -185,7 +186,7 @@ public final class FloatEncoder {
 
     /** Its bits are the upper ones of a half. */
     private static double putE5m2(ByteBuffer data, double rounded) {
-        boolean tooLarge = Math.abs(rounded) > LARGEST_E5M2;
+        boolean tooLarge = Math.abs(rounded) > LARGEST_E5M2 && Double.isFinite(rounded);
         double kept = tooLarge ? Math.copySign(LARGEST_E5M2, rounded) : rounded;
         data.put((byte) (halfBits(kept) >> 8));
         return tooLarge ? Double.POSITIVE_INFINITY : rounded;

@@ -91,6 +91,16 @@ class FloatEncoderTest {
         assertThat(data.array()).startsWith(0x7b, 0xfb);
     }
 
+    @Test
+    void infinityStaysWhereTheTypeHasIt() {
+        double[] infinite = {Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY};
+        ByteBuffer data = ByteBuffer.allocate(2);
+        assertThat(FloatEncoder.encode(Dtype.F8_E5M2, infinite, data)).isZero();
+        assertThat(data.array()).containsExactly(0x7c, 0xfc);
+        assertThat(FloatEncoder.encode(Dtype.F8_E4M3, infinite, data.clear())).isEqualTo(2);
+        assertThat(data.array()).containsExactly(0x7e, 0xfe);
+    }
+
     /** All that is special about halves, their neighbours, and many floats between. */
     private static float[] floats() {
         float[] values = new float[300_000];

@@ -135,6 +135,12 @@ final class TensorMerge {
         lanes.run(blocks, (block, lane) -> {
             int from = block * blockElements;
             int count = Math.min(blockElements, elements - from);
+            ByteBuffer out =
+                    ByteBuffer.wrap(written, from * width, count * width).order(ByteOrder.LITTLE_ENDIAN);
+            if (isWide()) {
+                changes[block] = moved(stored, firstRow * columns, from, count, out);
+                return;
+            }
             float[] before = lane.before(count);
             decode(stored, from, before, count);
             float[] after = before;
@@ -150,8 +156,6 @@ final class TensorMerge {
                     byRows.merge(rows, firstRow + from / columns, lane.kernel);
                 }
             }
-            ByteBuffer out =
-                    ByteBuffer.wrap(written, from * width, count * width).order(ByteOrder.LITTLE_ENDIAN);
             int large = FloatEncoder.encode(tensor.dtype(), after, 0, count, out);
             changes[block] = Change.between(before, after, count, large);
         });
@@ -159,6 +163,18 @@ final class TensorMerge {
             add(change);
         }
         return written;
+    }
+
+    /** Whether float32 would not hold what is only copied or replaced. */
+    private boolean isWide() {
+        return byRows == null && (source.dtype() == Dtype.F64 || replacementType == Dtype.F64);
+    }
+
+    /** Elements in float64 that nothing is computed of. */
+    private Change moved(byte[] stored, int first, int from, int count, ByteBuffer out) {
+        double[] before = doubles(source.dtype(), ByteBuffer.wrap(stored), from, count);
+        double[] after = replacement == null ? before : doubles(replacementType, replacement, first + from, count);
+        return Change.between(before, after, FloatEncoder.encode(tensor.dtype(), after, out));
     }
 
     private void passes(byte[] stored, int elements, int firstRow, int blocks, Lanes lanes)
@@ -210,8 +226,8 @@ final class TensorMerge {
 
     private byte[] inFloat64(byte[] stored) throws MergeRefusedException {
         int elements = Math.toIntExact(source.shape().elements());
-        double[] before = doubles(source.dtype(), ByteBuffer.wrap(stored), elements);
-        double[] after = replacement == null ? before : doubles(replacementType, replacement, elements);
+        double[] before = doubles(source.dtype(), ByteBuffer.wrap(stored), 0, elements);
+        double[] after = replacement == null ? before : doubles(replacementType, replacement, 0, elements);
         if (plan.weights().containsKey(source.name())) {
             int kernel = Math.toIntExact(source.shape().from(2).elements());
             Matrix weight = new Matrix(Math.toIntExact(source.shape().dimOrOne(0)), rowElements(source.shape()), after);
@@ -226,8 +242,10 @@ final class TensorMerge {
         return written.array();
     }
 
-    private static double[] doubles(Dtype dtype, ByteBuffer bytes, int count) {
-        return FloatDecoder.doubles(dtype, bytes.duplicate().order(ByteOrder.LITTLE_ENDIAN), count);
+    private static double[] doubles(Dtype dtype, ByteBuffer bytes, int from, int count) {
+        int width = dtype.bits() / 8;
+        return FloatDecoder.doubles(
+                dtype, bytes.slice(from * width, count * width).order(ByteOrder.LITTLE_ENDIAN), count);
     }
 
     private void add(Change change) throws MergeRefusedException {

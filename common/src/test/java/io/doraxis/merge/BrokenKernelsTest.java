@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -13,8 +14,6 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** The contract can fail: each of these defects is found by the test that is there for it. */
 class BrokenKernelsTest {
-    private static final TensorKernel RIGHT = new JavaKernel();
-
     /** How a kernel adds a product. */
     @FunctionalInterface
     private interface Addition {
@@ -39,46 +38,46 @@ class BrokenKernelsTest {
     }
 
     private static final class Contract extends TensorKernelContract {
-        private final TensorKernel kernel;
+        private final Supplier<TensorKernel> kernel;
 
-        Contract(TensorKernel kernel) {
+        Contract(Supplier<TensorKernel> kernel) {
             this.kernel = kernel;
         }
 
         @Override
         protected TensorKernel open() {
-            return kernel;
+            return kernel.get();
         }
     }
 
     static Stream<Arguments> defects() {
         return Stream.of(
                 defect("productsOfOddShapesAreThoseInFloat64", (sum, scale, left, right) -> {
-                    RIGHT.addProduct(sum, scale, left, right);
+                    new JavaKernel().addProduct(sum, scale, left, right);
                     int last = sum.offset() + sum.rows() * sum.columns() - 1;
                     sum.values()[last] = Math.nextUp(Math.nextUp(sum.values()[last]) * (1 + 0x1p-16f));
                 }),
                 defect("productsOfEveryInnerSizeAreThoseInFloat64", (sum, scale, left, right) -> {
                     int whole = left.columns() / 8 * 8; // forgets what does not fill a register
-                    RIGHT.addProduct(sum, scale, columns(left, whole), right.rowRange(0, whole));
+                    new JavaKernel().addProduct(sum, scale, columns(left, whole), right.rowRange(0, whole));
                 }),
                 defect("matricesMayLieInsideLargerArrays", (sum, scale, left, right) -> {
                     FloatMatrix start = new FloatMatrix(left.values(), left.rows(), left.columns());
-                    RIGHT.addProduct(sum, scale, start, right);
+                    new JavaKernel().addProduct(sum, scale, start, right);
                 }),
                 defect("theFactorsStayAsTheyAre", (sum, scale, left, right) -> {
                     for (int i = 0; i < left.rows() * left.columns(); i++) {
                         left.values()[left.offset() + i] *= scale;
                     }
-                    RIGHT.addProduct(sum, 1, left, right);
+                    new JavaKernel().addProduct(sum, 1, left, right);
                 }),
                 defect("withoutRowsColumnsOrTermsNothingHappens", (sum, scale, left, right) -> {
                     Math.floorMod(right.values().length, right.columns());
-                    RIGHT.addProduct(sum, scale, left, right);
+                    new JavaKernel().addProduct(sum, scale, left, right);
                 }),
                 defect("notANumberOfTheLeftFactorStaysInItsRow", (sum, scale, left, right) -> {
                     if (scale != 0) { // as a BLAS does
-                        RIGHT.addProduct(sum, scale, left, right);
+                        new JavaKernel().addProduct(sum, scale, left, right);
                     }
                 }),
                 defect("notANumberOfTheRightFactorStaysInItsColumn", (sum, scale, left, right) -> {
@@ -87,24 +86,24 @@ class BrokenKernelsTest {
                             FloatMatrix factor =
                                     new FloatMatrix(left.values(), left.offset() + row * left.columns() + i, 1, 1);
                             if (factor.values()[factor.offset()] != 0) {
-                                RIGHT.addProduct(sum.rowRange(row, 1), scale, factor, right.rowRange(i, 1));
+                                new JavaKernel().addProduct(sum.rowRange(row, 1), scale, factor, right.rowRange(i, 1));
                             }
                         }
                     }
                 }),
                 defect("notANumberOfTheSumStaysWhereItIs", (sum, scale, left, right) -> {
-                    RIGHT.addProduct(sum, scale, left, right);
+                    new JavaKernel().addProduct(sum, scale, left, right);
                     sum.values()[sum.offset() + 1] += 0 * sum.values()[sum.offset() + Math.min(7, sum.columns() - 1)];
                 }),
                 defect("subnormalNumbersAreKept", (sum, scale, left, right) -> {
-                    RIGHT.addProduct(sum, scale, left, right);
+                    new JavaKernel().addProduct(sum, scale, left, right);
                     for (int i = sum.offset(); i < sum.offset() + sum.rows() * sum.columns(); i++) {
                         sum.values()[i] = Math.abs(sum.values()[i]) < Float.MIN_NORMAL ? 0 : sum.values()[i];
                     }
                 }),
                 defect("hugeNumbersDoNotOverflowOnTheWay", (sum, scale, left, right) -> {
                     FloatMatrix product = FloatMatrix.zeros(sum.rows(), sum.columns());
-                    RIGHT.addProduct(product, 1, left, right);
+                    new JavaKernel().addProduct(product, 1, left, right);
                     for (int i = 0; i < product.values().length; i++) {
                         sum.values()[sum.offset() + i] += scale * product.values()[i];
                     }
@@ -116,13 +115,14 @@ class BrokenKernelsTest {
                     public void add(FloatMatrix sum, float scale, FloatMatrix left, FloatMatrix right) {
                         int some =
                                 calls.getAndIncrement() % 2 == 0 ? 0 : left.columns() / 3; // as threads would share it
-                        RIGHT.addProduct(sum, scale, columns(left, some), right.rowRange(0, some));
-                        RIGHT.addProduct(sum, scale, rest(left, some), right.rowRange(some, left.columns() - some));
+                        new JavaKernel().addProduct(sum, scale, columns(left, some), right.rowRange(0, some));
+                        new JavaKernel()
+                                .addProduct(sum, scale, rest(left, some), right.rowRange(some, left.columns() - some));
                     }
                 }),
                 defect("shapesThatDoNotFitAreRefusedAndChangeNothing", (sum, scale, left, right) -> {
                     if (left.columns() == right.rows()) {
-                        RIGHT.addProduct(sum, scale, left, right);
+                        new JavaKernel().addProduct(sum, scale, left, right);
                     }
                 }));
     }
@@ -155,14 +155,14 @@ class BrokenKernelsTest {
     @ParameterizedTest
     @MethodSource("defects")
     void aDefectIsFound(String test, Addition addition) throws Exception {
-        run(test, RIGHT);
+        run(test, JavaKernel::new);
         InvocationTargetException failed =
-                catchThrowableOfType(InvocationTargetException.class, () -> run(test, new Kernel(addition)));
+                catchThrowableOfType(InvocationTargetException.class, () -> run(test, () -> new Kernel(addition)));
         assertThat(failed).as(test).isNotNull();
         assertThat(failed.getCause()).isInstanceOfAny(AssertionError.class, ArithmeticException.class);
     }
 
-    private static void run(String test, TensorKernel kernel) throws Exception {
+    private static void run(String test, Supplier<TensorKernel> kernel) throws Exception {
         Method method = TensorKernelContract.class.getDeclaredMethod(test);
         Contract contract = new Contract(kernel);
         contract.openKernel();

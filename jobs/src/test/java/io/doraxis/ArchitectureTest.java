@@ -19,6 +19,22 @@ class ArchitectureTest {
             .resideInAnyPackage("org.apache.spark..", "scala..");
 
     @ArchTest
+    static final ArchRule nd4jIsUsedByItsKernelAlone = noClasses()
+            .that()
+            .resideOutsideOfPackage("io.doraxis.nd4j..")
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage("org.nd4j..", "org.bytedeco..");
+
+    @ArchTest
+    static final ArchRule theKernelKnowsNoJob = noClasses()
+            .that()
+            .resideInAPackage("io.doraxis.nd4j..")
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage("io.doraxis.spark..", "io.doraxis.cli..", "io.doraxis.store..");
+
+    @ArchTest
     static final ArchRule hadoopFileSystemsAreUsedByTheStore = noClasses()
             .that()
             .resideOutsideOfPackages("io.doraxis.store..", "io.doraxis.cli..")

@@ -69,8 +69,22 @@ public final class ObjectStore {
 
     /** A URI as listings print it. */
     public String qualified(String uri) throws IOException {
-        Path path = new Path(uri);
+        Path path = path(uri);
         return fileSystem(path).makeQualified(path).toString();
+    }
+
+    /**
+     * A place that a user named.
+     *
+     * @throws IOException if that is none
+     */
+    static Path path(String uri) throws IOException {
+        try {
+            return new Path(uri);
+        } catch (IllegalArgumentException e) {
+            throw new IOException(
+                    "neither a path nor a URI: " + uri + " (a local name with a colon needs ./ before it)", e);
+        }
     }
 
     /**
@@ -79,13 +93,7 @@ public final class ObjectStore {
      * @throws FileNotFoundException if nothing does
      */
     public FileStatus status(String uri) throws IOException {
-        Path path;
-        try {
-            path = new Path(uri);
-        } catch (IllegalArgumentException e) {
-            throw new IOException(
-                    "neither a path nor a URI: " + uri + " (a local name with a colon needs ./ before it)", e);
-        }
+        Path path = path(uri);
         try {
             return fileSystem(path).getFileStatus(path);
         } catch (FileNotFoundException e) {

@@ -3,6 +3,8 @@ package io.doraxis.store;
 import java.io.Closeable;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.StandardCopyOption;
 import java.security.DigestOutputStream;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -12,6 +14,7 @@ import org.apache.hadoop.fs.FileContext;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Options;
 import org.apache.hadoop.fs.Path;
+import org.apache.hadoop.fs.RawLocalFileSystem;
 
 /** A file that appears under its name as a whole, in place of an earlier one, or not at all. */
 public final class OutputFile implements Closeable {
@@ -32,10 +35,11 @@ public final class OutputFile implements Closeable {
 
     /** @throws IOException if nothing can be written there */
     public static OutputFile create(ObjectStore store, String uri) throws IOException {
-        Path given = new Path(uri);
+        Path given = ObjectStore.path(uri);
         FileSystem fileSystem = store.fileSystem(given);
         Path path = fileSystem.makeQualified(given);
-        Path temporary = new Path(path.getParent(), "." + path.getName() + "." + UUID.randomUUID() + ".tmp");
+        String name = "." + path.getName() + "." + UUID.randomUUID() + ".tmp";
+        Path temporary = new Path(path.getParent(), new Path(null, null, name)); // a colon is no scheme's
         try {
             return new OutputFile(fileSystem, path, temporary, MessageDigest.getInstance("SHA-256"));
         } catch (NoSuchAlgorithmException e) {
@@ -71,8 +75,16 @@ public final class OutputFile implements Closeable {
     /** Gives the file its name. */
     public void publish() throws IOException {
         out.close();
-        FileContext.getFileContext(path.toUri(), fileSystem.getConf())
-                .rename(temporary, path, Options.Rename.OVERWRITE);
+        if (fileSystem instanceof RawLocalFileSystem local) {
+            // Hadoop would delete the earlier file first, and takes a colon in a name for a scheme's
+            Files.move(
+                    local.pathToFile(temporary).toPath(),
+                    local.pathToFile(path).toPath(),
+                    StandardCopyOption.ATOMIC_MOVE);
+        } else {
+            FileContext.getFileContext(path.toUri(), fileSystem.getConf())
+                    .rename(temporary, path, Options.Rename.OVERWRITE);
+        }
         published = true;
     }
 

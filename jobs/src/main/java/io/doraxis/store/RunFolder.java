@@ -42,7 +42,7 @@ public final class RunFolder {
      */
     public static RunFolder begin(ObjectStore store, String output, Instant now, List<String> tables)
             throws IOException {
-        Path root = new Path(output);
+        Path root = ObjectStore.path(output);
         FileSystem fileSystem = store.fileSystem(root);
         if (fileSystem.exists(root) && fileSystem.getFileStatus(root).isFile()) {
             throw new IOException("the output is a file, not a folder: " + output);

@@ -10,17 +10,23 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.UUID;
+import org.apache.hadoop.fs.CommonPathCapabilities;
+import org.apache.hadoop.fs.FSDataOutputStream;
 import org.apache.hadoop.fs.FileContext;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Options;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.fs.RawLocalFileSystem;
 
-/** A file that appears under its name as a whole, in place of an earlier one, or not at all. */
+/**
+ * A file that appears under its name as a whole, in place of an earlier one, or not at all. An object store shows an object
+ * only when all of it is there, so it is written in its place; elsewhere it is renamed to it.
+ */
 public final class OutputFile implements Closeable {
     private final FileSystem fileSystem;
     private final Path path;
     private final Path temporary;
+    private final FSDataOutputStream stream;
     private final DigestOutputStream out;
     private long bytes;
     private boolean published;
@@ -29,7 +35,7 @@ public final class OutputFile implements Closeable {
         this.fileSystem = fileSystem;
         this.path = path;
         this.temporary = temporary;
-        OutputStream stream = fileSystem.create(temporary, false);
+        this.stream = fileSystem.create(temporary, temporary.equals(path));
         this.out = new DigestOutputStream(stream, digest);
     }
 
@@ -38,8 +44,10 @@ public final class OutputFile implements Closeable {
         Path given = ObjectStore.path(uri);
         FileSystem fileSystem = store.fileSystem(given);
         Path path = fileSystem.makeQualified(given);
+        boolean whole = fileSystem.hasPathCapability(path, CommonPathCapabilities.ABORTABLE_STREAM);
         String name = "." + path.getName() + "." + UUID.randomUUID() + ".tmp";
-        Path temporary = new Path(path.getParent(), new Path(null, null, name)); // a colon is no scheme's
+        Path temporary =
+                whole ? path : new Path(path.getParent(), new Path(null, null, name)); // a colon is no scheme's
         try {
             return new OutputFile(fileSystem, path, temporary, MessageDigest.getInstance("SHA-256"));
         } catch (NoSuchAlgorithmException e) {
@@ -75,6 +83,10 @@ public final class OutputFile implements Closeable {
     /** Gives the file its name. */
     public void publish() throws IOException {
         out.close();
+        if (temporary.equals(path)) {
+            published = true;
+            return;
+        }
         if (fileSystem instanceof RawLocalFileSystem local) {
             // Hadoop would delete the earlier file first, and takes a colon in a name for a scheme's
             Files.move(
@@ -100,9 +112,14 @@ public final class OutputFile implements Closeable {
     /** Removes what was not published. */
     @Override
     public void close() throws IOException {
-        if (!published) {
-            out.close();
-            fileSystem.delete(temporary, false);
+        if (published) {
+            return;
         }
+        if (temporary.equals(path)) {
+            stream.abort();
+            return;
+        }
+        out.close();
+        fileSystem.delete(temporary, false);
     }
 }

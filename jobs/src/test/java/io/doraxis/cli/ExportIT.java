@@ -37,7 +37,12 @@ class ExportIT {
 
     private Called export(String adapter, String... more) {
         Stream<String> args = Stream.of(
-                "export", "--input", folder.at(adapter), "--base", folder.at("base.safetensors"), "--output",
+                "export",
+                "--input",
+                folder.at(adapter),
+                "--base",
+                folder.at("base.safetensors"),
+                "--output",
                 folder.at("out"));
         return Called.doraxis(Stream.concat(args, Stream.of(more)).toArray(String[]::new));
     }

@@ -84,6 +84,13 @@ def model():
             "b.half.weight": torch.randn(2, 2, generator=draw).half()}
 
 
+def adapter():
+    """An adapter of that model, its factors as views."""
+    draw = torch.Generator().manual_seed(8)
+    return {"lycoris_b_lin.lora_down.weight": torch.randn(5, 5, generator=draw)[2:4, 1:4],
+            "lycoris_b_lin.lora_up.weight": torch.randn(2, 2, generator=draw).t(), "lycoris_b_lin.alpha": torch.tensor(2.0)}
+
+
 def parameters():
     layer = torch.nn.Linear(4, 3)
     with torch.no_grad():
@@ -226,7 +233,7 @@ def main():
         cases[f"legacy_protocol{protocol}"] = (
             lora(protocol), {"pickle_protocol": protocol, "_use_new_zipfile_serialization": False})
     for form, options in (("zip", {}), ("legacy", {"_use_new_zipfile_serialization": False})):
-        for make in (views, every_dtype, tied, model, parameters, embedding, optimizer, special):
+        for make in (views, every_dtype, tied, model, adapter, parameters, embedding, optimizer, special):
             cases[f"{form}_{make.__name__}"] = (make(), options)
         cases[f"{form}_lightning"] = (lightning(), options)
         cases[f"{form}_wrapped"] = ({"model": {"module": lora(6)}, "epoch": 3}, options)

@@ -139,6 +139,12 @@ record PreparedMerge(
             throw new MergeRefusedException(
                     Code.NOT_AN_ADAPTER, use.uri() + ": an adapter in several files is not merged");
         }
+        for (TensorInfo tensor : audit.contents().index().tensors()) {
+            if (tensor.begin() == TensorInfo.NOWHERE) {
+                throw new MergeRefusedException(
+                        Code.NOT_AN_ADAPTER, use.uri() + ": where the data of " + tensor.name() + " lie is not known");
+            }
+        }
         return new MergeAdapter(
                 audit.contents().index(),
                 audit.adapter().index(),

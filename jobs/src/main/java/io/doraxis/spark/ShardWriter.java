@@ -18,6 +18,7 @@ import java.io.Closeable;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -115,7 +116,7 @@ final class ShardWriter {
             boolean small = adapter.size() < Runtime.getRuntime().maxMemory() / ADAPTER_SHARE
                     && adapter.size() < Integer.MAX_VALUE - 8;
             byte[] bytes = small ? all(adapter) : null;
-            wholeAdapters.add(small ? TensorData.ofHead(bytes, bytes.length) : null);
+            wholeAdapters.add(small ? Views.inOrder(TensorData.ofHead(bytes, bytes.length)) : null);
         }
     }
 
@@ -140,8 +141,10 @@ final class ShardWriter {
         for (int i = 0; i < merge.adapters().size(); i++) {
             TensorData whole = wholeAdapters.get(i);
             if (whole == null) {
-                List<TensorInfo> wanted = merge.plan().factors(tensor.source().name(), i);
-                whole = store.tensors(merge.adapters().get(i), wanted);
+                List<TensorInfo> wanted = merge.plan().factors(tensor.source().name(), i).stream()
+                        .map(Views::span)
+                        .toList();
+                whole = Views.inOrder(store.tensors(merge.adapters().get(i), wanted));
                 bytesRead.addAndGet(wanted.stream().mapToLong(TensorInfo::bytes).sum());
             }
             factors.add(whole);
@@ -184,7 +187,8 @@ final class ShardWriter {
                 byte[] made;
                 int length = piece.length;
                 if (piece.tensor.source().strides() != null) {
-                    stored = TensorMerge.rowMajor(piece.tensor.source(), stored);
+                    stored = Views.rowMajor(piece.tensor.source(), ByteBuffer.wrap(stored))
+                            .array();
                     length = stored.length;
                 }
                 if (copied) {

@@ -334,24 +334,4 @@ final class TensorMerge {
             return new Change(max, sum, tooLarge);
         }
     }
-
-    /** The elements of a view in the order of its shape. */
-    static byte[] rowMajor(TensorInfo view, byte[] stored) {
-        int width = view.dtype().bits() / 8;
-        byte[] gathered = new byte[Math.toIntExact(view.shape().elements() * width)];
-        long[] dims = view.shape().toArray();
-        long[] strides = view.strides().toArray();
-        long[] index = new long[dims.length];
-        for (int to = 0; to < gathered.length; to += width) {
-            long from = 0;
-            for (int i = 0; i < dims.length; i++) {
-                from += index[i] * strides[i];
-            }
-            System.arraycopy(stored, Math.toIntExact(from * width), gathered, to, width);
-            for (int i = dims.length - 1; i >= 0 && ++index[i] == dims[i]; i--) {
-                index[i] = 0;
-            }
-        }
-        return gathered;
-    }
 }

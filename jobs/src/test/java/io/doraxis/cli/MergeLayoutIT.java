@@ -15,9 +15,11 @@ import io.doraxis.tensorfile.SafetensorsWriter.Tensor;
 import io.doraxis.tensorfile.Shape;
 import io.doraxis.tensorfile.TensorInfo;
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HexFormat;
@@ -236,6 +238,24 @@ class MergeLayoutIT {
         isNear("b.lin.bias", plus(tensors, "b.lin.bias", "lycoris_b_lin.diff_b"));
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"zip_adapter", "legacy_adapter"})
+    void aTorchFileIsAnAdapterToo(String name) throws Exception {
+        Files.copy(TORCH.resolve(name + ".pt"), path.resolve("adapter.pt"));
+        folder.write("base.safetensors", Tensor.ofFloats("b.lin.weight", Shape.of(2, 3), new float[6]));
+        Called called = folder.merge("adapter.pt", "base.safetensors", "out/base.safetensors");
+        assertThat(called.status()).as(called.err()).isZero();
+        JsonNode tensors =
+                JSON.readTree(TORCH.resolve("expected.json").toFile()).get(name);
+        double[] down = floats(tensors, "lycoris_b_lin.lora_down.weight");
+        double[] up = floats(tensors, "lycoris_b_lin.lora_up.weight");
+        double[] product = new double[6];
+        for (int i = 0; i < 6; i++) {
+            product[i] = up[i / 3 * 2] * down[i % 3] + up[i / 3 * 2 + 1] * down[3 + i % 3];
+        }
+        isNear("b.lin.weight", product);
+    }
+
     private double[] plus(JsonNode tensors, String name, String diff) throws Exception {
         double[] sum = floats(tensors, name);
         double[] added = folder.values("adapter.safetensors", diff);
@@ -262,6 +282,29 @@ class MergeLayoutIT {
         for (int i = 0; i < found.length; i++) {
             assertThat(found[i]).as(name).isCloseTo(expected[i], within(1e-6));
         }
+    }
+
+    /** So large that only what is needed of it is read: most of it is a tensor that nothing matches, a hole. */
+    @Test
+    void ofALargeAdapterOnlyTheTensorsAreRead() throws Exception {
+        long hole = Runtime.getRuntime().maxMemory() / 16 / 4 * 4 + 4;
+        byte[] header = ("{\"lycoris_a.diff\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[%d,%d]},"
+                        + "\"strange\":{\"dtype\":\"F32\",\"shape\":[%d],\"data_offsets\":[0,%d]}}")
+                .formatted(hole, hole + 24, hole / 4, hole)
+                .getBytes(StandardCharsets.UTF_8);
+        try (RandomAccessFile file = new RandomAccessFile(folder.at("large.safetensors"), "rw")) {
+            file.write(ByteBuffer.allocate(8 + header.length)
+                    .order(ByteOrder.LITTLE_ENDIAN)
+                    .putLong(header.length)
+                    .put(header)
+                    .array());
+            file.seek(8 + header.length + hole);
+            file.write(diff("a", 1)[0].data());
+        }
+        Called called = folder.merge("large.safetensors", "base", "out", "--allow-unmatched");
+        assertThat(called.status()).as(called.err()).isZero();
+        assertThat(folder.values("out/" + index("out").get("a.weight"), "a.weight"))
+                .containsExactly(2, 2, 2, 3, 3, 3);
     }
 
     @Test

@@ -11,28 +11,30 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Merges from and to a real S3 server. */
+/** Merges from and to a real S3 server, one for all: Hadoop keeps a bucket's connections as long as it lives. */
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class S3MergeIT {
-    private static final String BASE = "s3a://hub/base.safetensors";
-    private static final String ADAPTER = "s3a://hub/adapter.safetensors";
-    private static final String OUTPUT = "s3a://hub/merged/out.safetensors";
+    private static final String BASE = "s3a://merges/base.safetensors";
+    private static final String ADAPTER = "s3a://merges/adapter.safetensors";
+    private static final String OUTPUT = "s3a://merges/merged/out.safetensors";
 
     private MergeFolder folder;
     private S3Server server;
     private CountingProxy proxy;
     private Map<String, String> options;
 
-    @BeforeEach
+    @BeforeAll
     void startServer(@TempDir Path path) throws IOException {
         folder = new MergeFolder(path);
         server = S3Server.start();
         proxy = CountingProxy.before(server.endpoint());
-        server.bucket("hub");
+        server.bucket("merges");
         options = server.hadoopOptions(proxy.endpoint());
         options.forEach((key, value) -> System.setProperty("spark.hadoop." + key, value));
         put("base.safetensors", MergeFolder.randomTensor("b.lin.weight", 1, 6, 5));
@@ -41,31 +43,31 @@ class S3MergeIT {
 
     private void put(String name, Tensor... tensors) throws IOException {
         folder.write(name, tensors);
-        server.put("hub", name, folder.bytes(name));
+        server.put("merges", name, folder.bytes(name));
     }
 
-    @AfterEach
+    @AfterAll
     void stopServer() throws IOException {
         options.keySet().forEach(key -> System.clearProperty("spark.hadoop." + key));
         proxy.close();
         server.close();
     }
 
-    private static Called merge(String output) {
-        return Called.doraxis("merge", "--adapter", ADAPTER, "--base", BASE, "--output", output);
+    private static Called merge(String base, String output) {
+        return Called.doraxis("merge", "--adapter", ADAPTER, "--base", base, "--output", output);
     }
 
     @Test
     void theSameFileComesOutAsFromAFolderWithoutACopy() throws Exception {
-        Called called = merge(OUTPUT);
+        Called called = merge(BASE, OUTPUT);
         assertThat(called.status()).as(called.err()).isZero();
-        Called local = merge(folder.at("out.safetensors"));
+        Called local = merge(BASE, folder.at("out.safetensors"));
         assertThat(digest(called)).isEqualTo(digest(local));
         assertThat(proxy.requests())
                 .extracting(Request::toString)
                 .as("nothing is written elsewhere and then copied")
                 .noneMatch(request -> request.contains(".tmp"));
-        assertThat(merge(OUTPUT).out()).contains("UP_TO_DATE");
+        assertThat(merge(BASE, OUTPUT).out()).contains("UP_TO_DATE");
     }
 
     private static List<String> digest(Called called) {
@@ -74,12 +76,14 @@ class S3MergeIT {
 
     @Test
     void aMergeThatIsRefusedOnItsWayLeavesNoObject() throws Exception {
-        put("base.safetensors", Tensor.ofFloats("b.lin.weight", Shape.of(6, 5), new float[] {
-            1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, Float.NaN
-        }));
-        Called called = merge(OUTPUT);
-        assertThat(called.status()).isEqualTo(4);
+        float[] values = MergeFolder.random(1, 30);
+        values[29] = Float.NaN;
+        put("nan.safetensors", Tensor.ofFloats("b.lin.weight", Shape.of(6, 5), values));
+        Called called = merge("s3a://merges/nan.safetensors", "s3a://merges/refused/out.safetensors");
+        assertThat(called.status()).as(called.err()).isEqualTo(4);
         assertThat(called.err()).contains("NOT_FINITE");
-        assertThat(Called.doraxis("explain", OUTPUT).err()).contains("no such file");
+        assertThat(Called.doraxis("explain", "s3a://merges/refused/out.safetensors")
+                        .err())
+                .contains("no such file");
     }
 }

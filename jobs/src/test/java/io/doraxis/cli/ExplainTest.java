@@ -97,7 +97,7 @@ class ExplainTest {
     void theCardOfARepositoryTellsTheLicence() throws IOException {
         Path folder = hub.resolve("org00/plain-000007");
         assertThat(json(folder).get("license").asText()).isEqualTo("apache-2.0");
-        assertThat(json(folder).get("requests").asInt()).isEqualTo(3); // the file, its alphas, the card
+        assertThat(json(folder).get("requests").asInt()).isEqualTo(2); // the file, which is read whole, and the card
         assertThat(json(folder).get("files")).hasSize(1);
         assertThat(Called.doraxis("explain", folder.toString()).out()).contains("Licence  apache-2.0");
     }

@@ -35,7 +35,9 @@ public final class MergeRefusedException extends Exception {
         /** A norm is zero where the program that wrote the adapter divides by it. */
         ZERO_NORM,
         /** A tensor of the base or the adapter holds a number that is none, or a merged one left the range of floats. */
-        NOT_FINITE
+        NOT_FINITE,
+        /** The device that was asked for is not the task's, or does not work. */
+        NO_DEVICE
     }
 
     private final Code code;

@@ -133,7 +133,7 @@ class StableNamesTest {
                 MergeRefusedException.Code.values(),
                 "NOT_AN_ADAPTER UNSUPPORTED_BASE UNSUPPORTED_OUTPUT INCOMPLETE_ROW TOO_LARGE AXIS_AMBIGUOUS"
                         + " STRENGTH_RULE UNMATCHED NOTHING_MATCHED SHAPE_MISMATCH CONTESTED_WEIGHT UNSUPPORTED_MODULE"
-                        + " SCALE_UNKNOWN ZERO_NORM NOT_FINITE");
+                        + " SCALE_UNKNOWN ZERO_NORM NOT_FINITE NO_DEVICE");
     }
 
     @Test

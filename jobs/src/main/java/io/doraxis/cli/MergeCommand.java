@@ -2,6 +2,7 @@ package io.doraxis.cli;
 
 import io.doraxis.dora.ModuleAxis;
 import io.doraxis.merge.Strength;
+import io.doraxis.spark.DeviceChoice;
 import io.doraxis.spark.KernelChoice;
 import io.doraxis.spark.MergeJob;
 import io.doraxis.spark.MergeRecord;
@@ -13,6 +14,7 @@ import java.io.PrintWriter;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -143,10 +145,18 @@ final class MergeCommand implements Callable<Integer> {
     private Long maxShardSize;
 
     @Option(
+            names = "--device",
+            paramLabel = "DEVICE",
+            defaultValue = "cpu",
+            description =
+                    "Where products are computed: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}). On the GPU"
+                            + " that Spark assigns to the task, by ND4J; auto takes the CPU where there is none.")
+    private DeviceChoice device;
+
+    @Option(
             names = "--kernel",
             paramLabel = "KERNEL",
-            defaultValue = "java",
-            description = "What computes: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}). The reference computes"
+            description = "What computes on the CPU: ${COMPLETION-CANDIDATES} (default: java). The reference computes"
                     + " products in float64.")
     private KernelChoice kernel;
 
@@ -171,13 +181,25 @@ final class MergeCommand implements Callable<Integer> {
         if (!Double.isFinite(strength)) {
             throw new Doraxis.UsageException("--strength is no number");
         }
+        if (device != DeviceChoice.cpu && kernel != null && kernel != KernelChoice.nd4j) {
+            throw new Doraxis.UsageException(
+                    "--kernel " + kernel + " computes on the CPU: leave it out with --device " + device);
+        }
         MergeRequest.Settings settings = new MergeRequest.Settings(
                 assumedAxis == null ? null : assumedAxis.axis(),
                 allowUnmatched,
                 dtype == null ? null : dtype.dtype,
                 maxShardSize,
-                kernel);
+                device,
+                kernel == null ? KernelChoice.java : kernel);
+        requirePossible(MergeJob.objection(settings));
         return plan == null ? one(settings) : planned(settings);
+    }
+
+    private void requirePossible(Optional<String> objection) throws Doraxis.UsageException {
+        if (objection.isPresent()) {
+            throw new Doraxis.UsageException("--device " + device + ": " + objection.get());
+        }
     }
 
     private Strength strength() {
@@ -234,6 +256,7 @@ final class MergeCommand implements Callable<Integer> {
         MergeRecord record;
         try (SparkSession spark = sparkOptions.session("merge", READS_IN_FLIGHT);
                 Progress progress = sparkOptions.progress()) {
+            requirePossible(MergeJob.objection(settings, spark));
             record = new MergeJob(spark, plan, output, progress, Doraxis.version()).run(strength(), settings);
         }
         PrintWriter out = spec.commandLine().getOut();

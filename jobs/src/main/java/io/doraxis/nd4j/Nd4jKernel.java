@@ -17,6 +17,9 @@ import org.nd4j.linalg.factory.Nd4j;
  * budget is computed in parts, which depend on its shape alone.
  */
 final class Nd4jKernel implements TensorKernel {
+    /** In place of a GPU's number. */
+    static final int CPU = -1;
+
     /** Elements that a kernel has outside the heap, of 4 bytes: 64 MiB. */
     private static final int BUDGET = 16 << 20;
 
@@ -38,7 +41,7 @@ final class Nd4jKernel implements TensorKernel {
     /**
      * Binds it to a device.
      *
-     * @param gpu number of the device; negative for the CPU
+     * @param gpu number of the device, or {@link #CPU}
      */
     Nd4jKernel(String name, int gpu) throws DeviceUnavailableException {
         this(name, gpu, BUDGET);
@@ -62,7 +65,7 @@ final class Nd4jKernel implements TensorKernel {
 
     @Override
     public String device() {
-        return gpu < 0 ? "cpu" : "gpu:" + gpu;
+        return gpu == CPU ? "cpu" : "gpu:" + gpu;
     }
 
     @Override
@@ -93,7 +96,7 @@ final class Nd4jKernel implements TensorKernel {
 
     /** For ND4J a device belongs to a thread, and a kernel's thread may be another one than the last time. */
     private void bind() {
-        if (gpu >= 0 && Nd4j.getAffinityManager().getDeviceForCurrentThread() != gpu) {
+        if (gpu != CPU && Nd4j.getAffinityManager().getDeviceForCurrentThread() != gpu) {
             Nd4j.getAffinityManager().unsafeSetDevice(gpu);
         }
     }
@@ -158,6 +161,7 @@ final class Nd4jKernel implements TensorKernel {
 
     @Override
     public void close() {
+        bind();
         closeArrays();
     }
 

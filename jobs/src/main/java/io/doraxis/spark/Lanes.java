@@ -9,18 +9,18 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.function.Supplier;
 
 /** Threads that compute blocks of a tensor, each with a kernel of its own. */
 final class Lanes implements AutoCloseable {
-    private final List<Lane> lanes = new ArrayList<>();
+    private final List<Lane> lanes;
+    private final List<String> warnings;
     private final ExecutorService threads;
 
-    Lanes(int count, Supplier<TensorKernel> kernel) {
-        for (int i = 0; i < count; i++) {
-            lanes.add(new Lane(kernel.get()));
-        }
-        threads = Executors.newFixedThreadPool(count, DaemonThreads.named("merge"));
+    /** One for each kernel, which it closes in the end. */
+    Lanes(Kernels kernels) {
+        lanes = kernels.opened().stream().map(Lane::new).toList();
+        warnings = kernels.warnings();
+        threads = Executors.newFixedThreadPool(lanes.size(), DaemonThreads.named("merge"));
     }
 
     /** What one thread computes with: its kernel, and arrays that it uses again and again. */
@@ -100,12 +100,12 @@ final class Lanes implements AutoCloseable {
         }
     }
 
-    String kernel() {
-        return lanes.get(0).kernel.name();
-    }
-
-    String device() {
-        return lanes.get(0).kernel.device();
+    /** By what, on which device, and what became of it there so far. */
+    Computed computed() {
+        List<String> all = new ArrayList<>(warnings);
+        lanes.forEach(lane -> all.addAll(lane.kernel.warnings()));
+        TensorKernel first = lanes.get(0).kernel;
+        return new Computed(first.name(), first.device(), all);
     }
 
     @Override

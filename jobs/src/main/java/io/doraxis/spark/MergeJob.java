@@ -12,6 +12,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.api.java.JavaPairRDD;
 import org.apache.spark.api.java.JavaRDD;
@@ -28,6 +29,7 @@ import scala.Tuple2;
  * written is a unit of work, and tasks get about the same cost of them, the largest first.
  */
 public final class MergeJob {
+    private static final String FIRST_GPU = "0";
     private static final int TASKS_PER_CORE = 4;
     private static final int PLANNED_PER_TASK = 16;
 
@@ -45,7 +47,20 @@ public final class MergeJob {
         this.toolVersion = toolVersion;
     }
 
-    /** One merge, without Spark, on all cores of this machine. */
+    /** What of these settings cannot be on this machine; empty where they can. */
+    public static Optional<String> objection(MergeRequest.Settings settings) {
+        return Kernels.objection(settings);
+    }
+
+    /** What of these settings cannot be in this session; empty where they can. */
+    public static Optional<String> objection(MergeRequest.Settings settings, SparkSession spark) {
+        Optional<String> objection = Kernels.objection(settings);
+        return objection.isEmpty() && settings.device() == DeviceChoice.gpu
+                ? GpuTasks.objection(spark.sparkContext().getConf())
+                : objection;
+    }
+
+    /** One merge, without Spark, on all cores of this machine and, if it is to be a GPU, on the first. */
     public static MergeResult one(Configuration configuration, MergeRequest request, String toolVersion) {
         ObjectStore store = new ObjectStore(configuration);
         long started = System.nanoTime();
@@ -53,13 +68,13 @@ public final class MergeJob {
             PreparedMerge merge = PreparedMerge.of(store, request, toolVersion);
             double planned = (System.nanoTime() - started) / 1e9;
             int cores = Runtime.getRuntime().availableProcessors();
-            try (Lanes lanes = new Lanes(cores, request.settings().kernel()::open)) {
+            try (Lanes lanes = new Lanes(Kernels.open(cores, request.settings(), FIRST_GPU))) {
                 List<ShardResult> shards = new ArrayList<>();
                 for (OutputShard shard : merge.shards()) {
                     shards.add(new ShardWriter(store, merge, lanes).write(shard));
                 }
                 ModelIndex.write(store, merge, shards);
-                return MergeResult.of(merge, shards, lanes.kernel(), lanes.device(), Map.of("plan", planned));
+                return MergeResult.of(merge, shards, lanes.computed(), Map.of("plan", planned));
             }
         } catch (MergeRefusedException e) {
             return MergeResult.refused(request, e);
@@ -107,13 +122,16 @@ public final class MergeJob {
         JavaPairRDD<Unit, MergeRequest> work = planned.flatMapToPair(
                         each -> each.units().iterator())
                 .partitionBy(new MergePacking.Tasks(packing.tasks(), shippedPacking));
-        JavaPairRDD<Long, Written> written = work.mapToPair(each -> {
+        JavaRDD<Tuple2<Long, Written>> written = work.map(each -> {
             Tuple2<Long, Written> file = units.write(each);
             done.add(1);
             return file;
         });
-        JavaRDD<Row> rows = written.union(
-                        planned.flatMapToPair(each -> each.refused().iterator()))
+        if (settings.device() != DeviceChoice.cpu) {
+            written = GpuTasks.each(written, spark.sparkContext().getConf());
+        }
+        JavaRDD<Row> rows = JavaPairRDD.fromJavaRDD(written)
+                .union(planned.flatMapToPair(each -> each.refused().iterator()))
                 .groupByKey(planners)
                 .map(units::finish);
         String table = folder.table(MergesTable.NAME);

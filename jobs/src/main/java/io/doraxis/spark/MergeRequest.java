@@ -26,10 +26,16 @@ public record MergeRequest(List<Use> adapters, String base, String output, Setti
      * @param allowUnmatched whether to go on without what matches nothing in the base
      * @param dtype of all floating tensors of the output; null for the base's own
      * @param maxShardBytes of an output folder's files; null for the base's own files
-     * @param kernel what computes
+     * @param device where products are computed
+     * @param kernel what computes them where that is the CPU
      */
     public record Settings(
-            ModuleAxis assumedAxis, boolean allowUnmatched, Dtype dtype, Long maxShardBytes, KernelChoice kernel)
+            ModuleAxis assumedAxis,
+            boolean allowUnmatched,
+            Dtype dtype,
+            Long maxShardBytes,
+            DeviceChoice device,
+            KernelChoice kernel)
             implements Serializable {}
 
     /** Between the adapters of a row of a plan, and of the merges table. */

@@ -19,7 +19,7 @@ import java.util.stream.Collectors;
  * @param outputDigest SHA-256 of the file, or of the digests of a folder's files; null where nothing was written
  * @param maxChange of an element; null where nothing was written
  * @param meanChange of the elements of the tensors that changed; null where nothing was written
- * @param warnings what was left out, and what the output's type could not hold
+ * @param warnings what was left out, what the output's type could not hold, and why another device computed
  * @param seconds by phase
  */
 public record MergeResult(
@@ -74,7 +74,7 @@ public record MergeResult(
     }
 
     static MergeResult of(
-            PreparedMerge merge, List<ShardResult> shards, String kernel, String device, Map<String, Double> seconds) {
+            PreparedMerge merge, List<ShardResult> shards, Computed computed, Map<String, Double> seconds) {
         boolean isNew = shards.stream().anyMatch(ShardResult::isNew);
         long elements = shards.stream().mapToLong(ShardResult::elements).sum();
         double changes = shards.stream().mapToDouble(ShardResult::sumOfChanges).sum();
@@ -89,8 +89,8 @@ public record MergeResult(
                 isNew ? Status.DONE : Status.UP_TO_DATE,
                 null,
                 null,
-                isNew ? kernel : null,
-                isNew ? device : null,
+                isNew ? computed.kernel() : null,
+                isNew ? computed.device() : null,
                 merge.modules(),
                 shards.stream().mapToInt(ShardResult::written).sum(),
                 shards.stream().mapToInt(ShardResult::copied).sum(),
@@ -106,7 +106,7 @@ public record MergeResult(
                                 .orElse(0)
                         : null,
                 isNew ? changes / Math.max(1, elements) : null,
-                warnings(merge, shards),
+                warnings(merge, shards, isNew ? computed.warnings() : List.of()),
                 phases);
     }
 
@@ -132,7 +132,7 @@ public record MergeResult(
                 null,
                 null,
                 null,
-                warnings(merge, List.of()),
+                warnings(merge, List.of(), List.of()),
                 Map.of());
     }
 
@@ -144,7 +144,7 @@ public record MergeResult(
         return shards.size() == 1 ? digests : PreparedMerge.sha256(digests);
     }
 
-    private static List<String> warnings(PreparedMerge merge, List<ShardResult> shards) {
+    private static List<String> warnings(PreparedMerge merge, List<ShardResult> shards, List<String> ofDevices) {
         List<String> warnings = new ArrayList<>(merge.plan().notes());
         List<String> unmatched = merge.plan().unmatched();
         if (!unmatched.isEmpty()) {
@@ -156,6 +156,7 @@ public record MergeResult(
         if (tooLarge > 0) {
             warnings.add(tooLarge + " elements are too large for the type of the output");
         }
+        warnings.addAll(ofDevices);
         return warnings;
     }
 }

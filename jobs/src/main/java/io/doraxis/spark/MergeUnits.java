@@ -55,10 +55,10 @@ record MergeUnits(JobRun.Stores stores, String toolVersion, int threads) impleme
      *
      * @param ended what became of the merge, where that is known already: it failed, or has one file
      */
-    record Written(MergeRequest request, int shard, ShardResult result, String kernel, String device, MergeResult ended)
+    record Written(MergeRequest request, int shard, ShardResult result, Computed computed, MergeResult ended)
             implements Serializable {
         static Written ended(MergeResult merge) {
-            return new Written(merge.request(), 0, null, null, null, merge);
+            return new Written(merge.request(), 0, null, null, merge);
         }
     }
 
@@ -85,13 +85,13 @@ record MergeUnits(JobRun.Stores stores, String toolVersion, int threads) impleme
         try {
             PreparedMerge merge = PreparedMerge.of(store, request, toolVersion);
             double planned = (System.nanoTime() - started) / 1e9;
-            try (Lanes lanes = new Lanes(threads, request.settings().kernel()::open)) {
+            try (Lanes lanes = new Lanes(Kernels.open(threads, request.settings(), GpuTasks.address()))) {
                 ShardResult result = new ShardWriter(store, merge, lanes)
                         .write(merge.shards().get(shard));
                 return merge.shards().size() > 1
-                        ? new Written(request, shard, result, lanes.kernel(), lanes.device(), null)
-                        : Written.ended(MergeResult.of(
-                                merge, List.of(result), lanes.kernel(), lanes.device(), Map.of("plan", planned)));
+                        ? new Written(request, shard, result, lanes.computed(), null)
+                        : Written.ended(
+                                MergeResult.of(merge, List.of(result), lanes.computed(), Map.of("plan", planned)));
             }
         } catch (MergeRefusedException e) {
             return Written.ended(MergeResult.refused(request, e));
@@ -119,7 +119,11 @@ record MergeUnits(JobRun.Stores stores, String toolVersion, int threads) impleme
             PreparedMerge merge = PreparedMerge.of(store, first.request, toolVersion);
             List<ShardResult> shards = files.stream().map(Written::result).toList();
             ModelIndex.write(store, merge, shards);
-            return MergeResult.of(merge, shards, first.kernel, first.device, Map.of());
+            return MergeResult.of(
+                    merge,
+                    shards,
+                    Computed.all(files.stream().map(Written::computed).toList()),
+                    Map.of());
         } catch (MergeRefusedException e) {
             return MergeResult.refused(first.request, e);
         } catch (IOException e) {

@@ -38,7 +38,11 @@ final class MergesTable {
             .add("mean_change", DataTypes.DoubleType, true, "Mean change of the elements of tensors that changed.")
             .add("rel_error", DataTypes.DoubleType, true, "Null: a merge is exact up to rounding.")
             .add("rel_error_worst_module", STRING, true, "Null, as rel_error.")
-            .add("warnings", DataTypes.createArrayType(STRING), true, "What was left out, and what overflowed.")
+            .add(
+                    "warnings",
+                    DataTypes.createArrayType(STRING),
+                    true,
+                    "What was left out, what overflowed, and why it was not the GPU.")
             .add("seconds", DataTypes.createMapType(STRING, DataTypes.DoubleType), true, "By phase.");
 
     private MergesTable() {}

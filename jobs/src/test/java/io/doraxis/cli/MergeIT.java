@@ -223,6 +223,74 @@ class MergeIT {
     }
 
     @Test
+    void nd4jComputesTheSame() throws Exception {
+        Called called = merge("adapter.safetensors", "out.safetensors", "--kernel", "nd4j");
+        assertThat(called.status()).as(called.err()).isZero();
+        assertThat(called.out()).contains("kernel        nd4j-native-1.0.0-M2.1 on cpu");
+        assertThat(values("out.safetensors", "b.lin.weight")).containsExactly(1.5f, 2, 2.5f, 3, 4, 5);
+    }
+
+    /** Starting Java shows it: what a process has loaded once, it has for all tests. */
+    @Test
+    void nd4jIsLoadedWhereItComputesAndNowhereElse() throws Exception {
+        assertThat(loaded("java")).contains("io.doraxis.merge.JavaKernel").noneMatch(MergeIT::isOfNd4j);
+        assertThat(loaded("nd4j")).contains("io.doraxis.nd4j.Nd4jKernel").anyMatch(MergeIT::isOfNd4j);
+    }
+
+    private static boolean isOfNd4j(String name) {
+        return name.startsWith("org.nd4j.") || name.startsWith("org.bytedeco.");
+    }
+
+    /** Names of the classes that a merge loads. */
+    private List<String> loaded(String kernel) throws Exception {
+        Path log = folder.resolve("loaded-" + kernel);
+        Process merge = new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "@../conf/spark-java.options",
+                        "-Xlog:class+load:file=" + log + "::filecount=0",
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        "io.doraxis.cli.Doraxis",
+                        "merge",
+                        "--adapter",
+                        at("adapter.safetensors"),
+                        "--base",
+                        at("base.safetensors"),
+                        "--output",
+                        at("out-" + kernel + ".safetensors"),
+                        "--kernel",
+                        kernel)
+                .inheritIO()
+                .start();
+        assertThat(merge.waitFor()).isZero();
+        return Files.readAllLines(log).stream()
+                .map(line -> line.substring(line.lastIndexOf("] ") + 2).split(" ")[0])
+                .toList();
+    }
+
+    @Test
+    void aGpuIsRefusedAtTheStartWhereTheBuildHasNoCuda() throws Exception {
+        Called called = merge("adapter.safetensors", "out.safetensors", "--device", "gpu");
+        assertThat(called.status()).isEqualTo(64);
+        assertThat(called.err())
+                .contains("doraxis: --device gpu: ND4J computes on the CPU only in this build: build with -Pcuda");
+        assertThat(merge("adapter.safetensors", "out.safetensors", "--device", "gpu", "--kernel", "java")
+                        .err())
+                .contains("--kernel java computes on the CPU: leave it out with --device gpu");
+        assertThat(files()).doesNotContain("out.safetensors");
+    }
+
+    @Test
+    void whereNoGpuIsAutoTakesTheCpuAndSaysWhy() throws Exception {
+        Called called = merge("adapter.safetensors", "out.safetensors", "--device", "auto");
+        assertThat(called.status()).as(called.err()).isZero();
+        assertThat(called.out())
+                .contains("kernel        java-float32 on cpu")
+                .contains(
+                        "warning       computed on the CPU, not on gpu 0: ND4J computes on the CPU only in this build");
+    }
+
+    @Test
     void halfARequestIsWrongUsage() {
         assertThat(Called.doraxis("merge", "--adapter", "a", "--output", "o").status())
                 .isEqualTo(64);

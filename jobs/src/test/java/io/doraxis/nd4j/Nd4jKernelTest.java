@@ -24,7 +24,7 @@ class Nd4jKernelTest extends TensorKernelContract {
 
     private static Nd4jKernel open(int budget) {
         try {
-            return new Nd4jKernel(NAME, -1, budget);
+            return new Nd4jKernel(NAME, Nd4jKernel.CPU, budget);
         } catch (DeviceUnavailableException e) {
             throw new AssertionError(e);
         }
@@ -33,16 +33,14 @@ class Nd4jKernelTest extends TensorKernelContract {
     @Test
     void itIsTheOneOnTheClassPath() throws Exception {
         assertThat(Nd4jBackend.present()).contains(Nd4jBackend.NATIVE);
-        try (TensorKernel kernel = Nd4jBackend.NATIVE.onCpu()) {
+        assertThat(Nd4jBackend.objectionToCpu()).isEmpty();
+        try (TensorKernel kernel = Nd4jBackend.onCpu()) {
             assertThat(kernel.name()).isEqualTo(NAME);
             assertThat(kernel.device()).isEqualTo("cpu");
         }
-        assertThatThrownBy(() -> Nd4jBackend.NATIVE.onGpu(0))
+        assertThatThrownBy(() -> Nd4jBackend.onGpu(0))
                 .isInstanceOf(DeviceUnavailableException.class)
                 .hasMessage("ND4J computes on the CPU only in this build: build with -Pcuda");
-        assertThatThrownBy(() -> Nd4jBackend.CUDA.onCpu())
-                .isInstanceOf(DeviceUnavailableException.class)
-                .hasMessage("ND4J computes on GPUs only in this build, made with -Pcuda");
         assertThatThrownBy(() -> new Nd4jKernel(NAME, 7)).hasMessage("there is no GPU 7, CUDA sees 1");
     }
 

@@ -15,7 +15,7 @@ import java.util.Optional;
  * What {@code adapter_config.json} says, as far as shapes and scales depend on it. Names and defaults are PEFT 0.21's.
  *
  * @param rank {@code r}; null when absent
- * @param alpha {@code lora_alpha} or {@code alpha}; null when absent
+ * @param alpha {@code lora_alpha}, or for LoHa and LoKr {@code alpha}; null when absent
  * @param targetModules names, or the one regular expression; empty when absent
  * @param targetIsPattern whether {@code target_modules} is one text: a regular expression or a shorthand
  * @param transform what IA3's and OFT's layers depend on
@@ -112,7 +112,8 @@ public record PeftConfig(
         private final JsonParser parser;
         private String peftType;
         private Integer rank;
-        private Double alpha;
+        private Double loraAlpha;
+        private Double plainAlpha;
         private boolean useDora;
         private boolean useRslora;
         private boolean fanInFanOut;
@@ -148,9 +149,9 @@ public record PeftConfig(
             return new PeftConfig(
                     peftType,
                     rank,
-                    alpha,
+                    hasPlainAlpha() ? plainAlpha : loraAlpha,
                     useDora,
-                    useRslora,
+                    useRslora && !hasPlainAlpha(),
                     fanInFanOut,
                     rankPattern,
                     alphaPattern,
@@ -164,11 +165,17 @@ public record PeftConfig(
                     new PeftPattern.Budget());
         }
 
+        /** Whether alpha is called so; it is {@code lora_alpha} elsewhere, and PEFT ignores the other one. */
+        private boolean hasPlainAlpha() {
+            return "LOHA".equals(peftType) || "LOKR".equals(peftType);
+        }
+
         private void readField(String field) throws IOException {
             switch (field) {
                 case "peft_type" -> peftType = text();
                 case "r" -> rank = integer();
-                case "lora_alpha", "alpha" -> alpha = number();
+                case "lora_alpha" -> loraAlpha = number();
+                case "alpha" -> plainAlpha = number();
                 case "use_dora" -> useDora = isTrue();
                 case "use_rslora" -> useRslora = isTrue();
                 case "fan_in_fan_out" -> fanInFanOut = isTrue();

@@ -32,6 +32,19 @@ class PeftConfigTest {
     }
 
     @Test
+    void alphaIsCalledAsTheTypeCallsItAndTheOtherNameIsIgnored() throws Exception {
+        assertThat(parse("{\"peft_type\":\"LORA\",\"lora_alpha\":16,\"alpha\":2}")
+                        .alpha())
+                .isEqualTo(16);
+        assertThat(parse("{\"peft_type\":\"LORA\",\"alpha\":2}").alpha()).isNull();
+        assertThat(parse("{\"peft_type\":\"LOKR\",\"lora_alpha\":16,\"alpha\":2}")
+                        .alpha())
+                .isEqualTo(2);
+        assertThat(parse("{\"peft_type\":\"LOHA\",\"use_rslora\":true}").useRslora())
+                .isFalse();
+    }
+
+    @Test
     void patternsKeepTheFilesOrder() throws Exception {
         PeftConfig config = parse("{\"rank_pattern\":{\"z\":1,\"a\":2,\"m\":3.0},\"alpha_pattern\":{\"b\":1.5}}");
         assertThat(config.rankPattern()).containsExactly(Map.entry("z", 1.0), Map.entry("a", 2.0), Map.entry("m", 3.0));

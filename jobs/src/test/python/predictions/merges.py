@@ -9,6 +9,7 @@ Needs the packages of requirements.txt.
 import argparse
 import csv
 import logging
+import os
 import subprocess
 import sys
 import tempfile
@@ -141,6 +142,8 @@ def main():
     wrong = 0
     with tempfile.TemporaryDirectory() as scratch:
         scratch = Path(scratch)
+        # PEFT's BOFT tries to build a CUDA extension: in the shared place it would wait for a process that was killed
+        os.environ["TORCH_EXTENSIONS_DIR"] = str(scratch / "extensions")
         expected, rows = {}, []
         for make, variants in ((lycoris, LYCORIS), (peft, PEFT)):
             for number, options in enumerate(variants):

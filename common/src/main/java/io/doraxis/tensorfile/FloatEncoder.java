@@ -10,13 +10,6 @@ public final class FloatEncoder {
     private static final double LARGEST_E4M3 = 448;
     private static final double LARGEST_E5M2 = 57_344;
     private static final int INFINITE_HALF = 0x7c00;
-    private static final int INFINITE_FLOAT = 0x7f800000;
-
-    /** 2^-14 as bits of a float. */
-    private static final int SMALLEST_NORMAL_HALF = 113 << 23;
-
-    /** Elements encoded at a time. */
-    private static final int CHUNK = 4096;
 
     private FloatEncoder() {}
 
@@ -66,69 +59,34 @@ public final class FloatEncoder {
             data.position(data.position() + 4 * count);
             return 0;
         }
+        int start = data.position();
+        if ((dtype == Dtype.F16 || dtype == Dtype.BF16) && encodeFitting(dtype, values, from, count, data)) {
+            return 0;
+        }
+        data.position(start);
         int tooLarge = 0;
-        short[] halves = new short[Math.min(CHUNK, count)];
-        for (int done = 0; done < count; done += CHUNK) {
-            int chunk = Math.min(CHUNK, count - done);
-            switch (dtype) {
-                case F16 -> tooLarge += toHalves(values, from + done, halves, chunk);
-                case BF16 -> tooLarge += toBfloats(values, from + done, halves, chunk);
-                default -> {
-                    double[] doubles = new double[chunk];
-                    for (int i = 0; i < chunk; i++) {
-                        doubles[i] = values[from + done + i];
-                    }
-                    tooLarge += encode(dtype, doubles, data);
-                    continue;
-                }
+        for (int done = 0; done < count; done += HalfLoops.CHUNK) {
+            double[] doubles = new double[Math.min(HalfLoops.CHUNK, count - done)];
+            for (int i = 0; i < doubles.length; i++) {
+                doubles[i] = values[from + done + i];
             }
-            data.asShortBuffer().put(halves, 0, chunk);
-            data.position(data.position() + 2 * chunk);
+            tooLarge += encode(dtype, doubles, data);
         }
         return tooLarge;
     }
 
-    private static int toHalves(float[] values, int from, short[] halves, int count) {
-        int infinite = 0;
-        for (int i = 0; i < count; i++) {
-            int bits = Float.floatToRawIntBits(values[from + i]);
-            int magnitude = bits & 0x7fffffff;
-            int half;
-            if (magnitude >= SMALLEST_NORMAL_HALF && magnitude < INFINITE_FLOAT) {
-                int rounded = magnitude - SMALLEST_NORMAL_HALF + 0xfff + (magnitude >>> 13 & 1) >>> 13;
-                half = Math.min(rounded + (1 << 10), INFINITE_HALF);
-                infinite += half == INFINITE_HALF ? 1 : 0;
-            } else {
-                half = smallOrNoNumber(magnitude);
-            }
-            halves[i] = (short) (bits >>> 16 & 0x8000 | half);
+    /** Whether all numbers are in the range of the type: what is written is wrong otherwise. */
+    private static boolean encodeFitting(Dtype dtype, float[] values, int from, int count, ByteBuffer data) {
+        HalfLoops loops = new HalfLoops();
+        for (int done = 0; done < count; done += HalfLoops.CHUNK) {
+            int chunk = Math.min(HalfLoops.CHUNK, count - done);
+            short[] halves = dtype == Dtype.F16
+                    ? loops.toHalves(values, from + done, chunk)
+                    : loops.toBfloats(values, from + done, chunk);
+            data.asShortBuffer().put(halves, 0, chunk);
+            data.position(data.position() + 2 * chunk);
         }
-        return infinite;
-    }
-
-    /** Below the normal halves, or infinite, or NaN: as bits of a float. */
-    private static int smallOrNoNumber(int magnitude) {
-        if (magnitude >= INFINITE_FLOAT) {
-            return magnitude == INFINITE_FLOAT ? INFINITE_HALF : 0x7e00;
-        }
-        // the last bit of 0.5 is worth the last of a half: adding it rounds
-        return Float.floatToRawIntBits(Float.intBitsToFloat(magnitude) + 0.5f) - Float.floatToRawIntBits(0.5f);
-    }
-
-    private static int toBfloats(float[] values, int from, short[] halves, int count) {
-        int infinite = 0;
-        for (int i = 0; i < count; i++) {
-            int bits = Float.floatToRawIntBits(values[from + i]);
-            int magnitude = bits & 0x7fffffff;
-            if (magnitude > INFINITE_FLOAT) {
-                halves[i] = 0x7fc0;
-                continue;
-            }
-            int rounded = magnitude + 0x7fff + (magnitude >>> 16 & 1) >>> 16;
-            infinite += rounded == INFINITE_FLOAT >>> 16 && magnitude < INFINITE_FLOAT ? 1 : 0;
-            halves[i] = (short) (bits >>> 16 & 0x8000 | rounded);
-        }
-        return infinite;
+        return loops.allFit();
     }
 
     /** To that many bits of fraction, with the step of the smallest normal number below it. */

@@ -1,5 +1,6 @@
 package io.doraxis.spark;
 
+import io.doraxis.merge.Change;
 import io.doraxis.merge.OutputShard;
 import io.doraxis.merge.OutputTensor;
 import io.doraxis.tensorfile.TensorInfo;
@@ -45,8 +46,7 @@ record ShardResult(
     static final class Tally {
         private int written;
         private int copied;
-        private double maxChange;
-        private double sumOfChanges;
+        private Change change = Change.NONE;
         private long elements;
         private long tooLarge;
 
@@ -59,8 +59,7 @@ record ShardResult(
                 copied++;
             }
             if (merge != null) {
-                maxChange = Math.max(maxChange, merge.maxChange());
-                sumOfChanges += merge.sumOfChanges();
+                change = change.and(merge.change());
                 tooLarge += merge.tooLarge();
             }
         }
@@ -80,8 +79,8 @@ record ShardResult(
                     read,
                     bytes,
                     digest,
-                    maxChange,
-                    sumOfChanges,
+                    change.max(),
+                    change.sum(),
                     elements,
                     tooLarge,
                     mergeSeconds,

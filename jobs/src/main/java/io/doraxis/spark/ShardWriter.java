@@ -50,6 +50,9 @@ final class ShardWriter {
     private final ExecutorService writer = Executors.newSingleThreadExecutor(DaemonThreads.named("write"));
     private final AtomicLong bytesRead = new AtomicLong();
 
+    /** For a piece that is read, one that is computed and one that is written. */
+    private final byte[][] rooms = new byte[3][0];
+
     ShardWriter(ObjectStore store, PreparedMerge merge, Lanes lanes) {
         this.store = store;
         this.merge = merge;
@@ -157,8 +160,9 @@ final class ShardWriter {
      *
      * @param firstRow of the tensor, 0 where rows do not count
      * @param from first byte, counted from the start of the tensor
+     * @param whole whether the tensor cannot be handled by parts
      */
-    private record Piece(OutputTensor tensor, int firstRow, long from, int length, boolean last) {}
+    private record Piece(OutputTensor tensor, int firstRow, long from, int length, boolean last, boolean whole) {}
 
     private void write(OutputShard shard, BaseStream base, OutputFile output, ShardResult.Tally tally)
             throws MergeRefusedException, IOException {
@@ -180,9 +184,9 @@ final class ShardWriter {
             long memory = isOnePass(piece.tensor) || copied ? 0 : TensorMerge.memory(merge.plan(), piece.tensor);
             Memory.take(memory);
             try {
-                byte[] stored = ahead == null ? base.read(piece) : waited(ahead);
+                byte[] stored = ahead == null ? base.read(piece, room(i, piece)) : waited(ahead);
                 ahead = i + 1 < pieces.size() && pieces.get(i + 1).length <= PIECE_BYTES
-                        ? reader.submit(reading(base, pieces.get(i + 1)))
+                        ? reader.submit(reading(base, pieces.get(i + 1), room(i + 1, pieces.get(i + 1))))
                         : null;
                 byte[] made;
                 int length = piece.length;
@@ -237,7 +241,7 @@ final class ShardWriter {
         }
         boolean copied = !plan.touches(source.name()) && tensor.dtype() == source.dtype();
         if (source.strides() != null || !copied && !isOnePass(tensor)) {
-            return List.of(new Piece(tensor, 0, 0, Math.toIntExact(source.bytes()), true));
+            return List.of(new Piece(tensor, 0, 0, Math.toIntExact(source.bytes()), true, true));
         }
         long rows = Math.max(1, source.shape().dimOrOne(0));
         long rowBytes = source.bytes() / rows;
@@ -247,13 +251,25 @@ final class ShardWriter {
         for (long from = 0; from < source.bytes(); from += step) {
             int length = Math.toIntExact(Math.min(step, source.bytes() - from));
             int firstRow = copied ? 0 : Math.toIntExact(from / rowBytes);
-            pieces.add(new Piece(tensor, firstRow, from, length, from + length == source.bytes()));
+            pieces.add(new Piece(tensor, firstRow, from, length, from + length == source.bytes(), false));
         }
         return pieces;
     }
 
-    private static Callable<byte[]> reading(BaseStream base, Piece piece) {
-        return () -> base.read(piece);
+    private static Callable<byte[]> reading(BaseStream base, Piece piece, byte[] into) {
+        return () -> base.read(piece, into);
+    }
+
+    /** Of a piece: the room of the third before it, which was written before the last was given to be written. */
+    private byte[] room(int number, Piece piece) {
+        if (piece.whole || piece.length > PIECE_BYTES) {
+            return new byte[piece.length];
+        }
+        int place = number % rooms.length;
+        if (rooms[place].length < piece.length) {
+            rooms[place] = new byte[piece.length];
+        }
+        return rooms[place];
     }
 
     private static <T> T waited(Future<T> future) throws IOException {
@@ -289,7 +305,7 @@ final class ShardWriter {
             }
         }
 
-        byte[] read(Piece piece) throws IOException {
+        byte[] read(Piece piece, byte[] into) throws IOException {
             long from = piece.tensor.source().begin() + piece.from;
             if (piece.tensor.file() != file || from < at || from > at + SKIPPED) {
                 close();
@@ -298,11 +314,10 @@ final class ShardWriter {
                 at = from;
             }
             in.skipNBytes(from - at);
-            byte[] bytes = new byte[piece.length];
-            readFully(in, bytes, bytes.length);
-            at = from + bytes.length;
-            bytesRead.addAndGet(bytes.length);
-            return bytes;
+            readFully(in, into, piece.length);
+            at = from + piece.length;
+            bytesRead.addAndGet(piece.length);
+            return into;
         }
 
         @Override

@@ -1,5 +1,6 @@
 package io.doraxis.spark;
 
+import io.doraxis.merge.Change;
 import io.doraxis.merge.FloatMatrix;
 import io.doraxis.merge.Matrix;
 import io.doraxis.merge.MergePlan;
@@ -39,8 +40,7 @@ final class TensorMerge {
     private final ByteBuffer replacement;
 
     private final Dtype replacementType;
-    private double maxChange;
-    private double sumOfChanges;
+    private Change change = Change.NONE;
     private long tooLarge;
 
     /**
@@ -132,13 +132,19 @@ final class TensorMerge {
         int blocks = columns == 0 ? 0 : (elements + blockElements - 1) / blockElements;
         passes(stored, elements, firstRow, blocks, lanes);
         Change[] changes = new Change[blocks];
+        int[] tooLarge = new int[blocks];
         lanes.run(blocks, (block, lane) -> {
             int from = block * blockElements;
             int count = Math.min(blockElements, elements - from);
             ByteBuffer out =
                     ByteBuffer.wrap(written, from * width, count * width).order(ByteOrder.LITTLE_ENDIAN);
             if (isWide()) {
-                changes[block] = moved(stored, firstRow * columns, from, count, out);
+                double[] before = doubles(source.dtype(), ByteBuffer.wrap(stored), from, count);
+                double[] after = replacement == null
+                        ? before
+                        : doubles(replacementType, replacement, firstRow * columns + from, count);
+                tooLarge[block] = FloatEncoder.encode(tensor.dtype(), after, out);
+                changes[block] = before == after ? Change.NONE : Change.between(before, after);
                 return;
             }
             float[] before = lane.before(count);
@@ -156,11 +162,11 @@ final class TensorMerge {
                     byRows.merge(rows, firstRow + from / columns, lane.kernel);
                 }
             }
-            int large = FloatEncoder.encode(tensor.dtype(), after, 0, count, out);
-            changes[block] = Change.between(before, after, count, large);
+            tooLarge[block] = FloatEncoder.encode(tensor.dtype(), after, 0, count, out);
+            changes[block] = before == after ? Change.NONE : Change.between(before, after, count);
         });
-        for (Change change : changes) {
-            add(change);
+        for (int block = 0; block < blocks; block++) {
+            add(changes[block], tooLarge[block]);
         }
         return written;
     }
@@ -168,13 +174,6 @@ final class TensorMerge {
     /** Whether float32 would not hold what is only copied or replaced. */
     private boolean isWide() {
         return byRows == null && (source.dtype() == Dtype.F64 || replacementType == Dtype.F64);
-    }
-
-    /** Elements in float64 that nothing is computed of. */
-    private Change moved(byte[] stored, int first, int from, int count, ByteBuffer out) {
-        double[] before = doubles(source.dtype(), ByteBuffer.wrap(stored), from, count);
-        double[] after = replacement == null ? before : doubles(replacementType, replacement, first + from, count);
-        return Change.between(before, after, FloatEncoder.encode(tensor.dtype(), after, out));
     }
 
     private void passes(byte[] stored, int elements, int firstRow, int blocks, Lanes lanes)
@@ -238,7 +237,7 @@ final class TensorMerge {
         ByteBuffer written =
                 ByteBuffer.allocate(Math.toIntExact(tensor.bytes())).order(ByteOrder.LITTLE_ENDIAN);
         int large = FloatEncoder.encode(tensor.dtype(), after, written);
-        add(Change.between(before, after, large));
+        add(Change.between(before, after), large);
         return written.array();
     }
 
@@ -248,16 +247,12 @@ final class TensorMerge {
                 dtype, bytes.slice(from * width, count * width).order(ByteOrder.LITTLE_ENDIAN), count);
     }
 
-    private void add(Change change) throws MergeRefusedException {
-        tooLarge += change.tooLarge;
-        if (!plan.touches(source.name())) {
-            return;
-        }
-        if (!Double.isFinite(change.sum)) {
+    private void add(Change block, int large) throws MergeRefusedException {
+        tooLarge += large;
+        if (plan.touches(source.name()) && !Double.isFinite(block.sum())) {
             throw notFinite();
         }
-        maxChange = Math.max(maxChange, change.max);
-        sumOfChanges += change.sum;
+        change = change.and(block);
     }
 
     /** Which tensor is to blame: one of the adapter's, or the base's own. */
@@ -283,55 +278,13 @@ final class TensorMerge {
                 "the base's " + source.name() + " holds NaN or infinity, or its merge leaves the range of numbers");
     }
 
-    /** Of an element, the largest. */
-    double maxChange() {
-        return maxChange;
-    }
-
-    /** Of all elements. */
-    double sumOfChanges() {
-        return sumOfChanges;
+    /** Of all elements so far. */
+    Change change() {
+        return change;
     }
 
     /** Elements that the type of the output cannot hold. */
     long tooLarge() {
         return tooLarge;
-    }
-
-    /** What became of a block's elements; the sum is finite only if all of them are. */
-    private record Change(double max, double sum, int tooLarge) {
-        static Change between(float[] before, float[] after, int count, int tooLarge) {
-            if (before == after) {
-                return new Change(0, 0, tooLarge);
-            }
-            float max = 0;
-            double sum = 0;
-            double other = 0;
-            int i = 0;
-            for (; i + 1 < count; i += 2) {
-                float one = Math.abs(after[i] - before[i]);
-                float two = Math.abs(after[i + 1] - before[i + 1]);
-                max = Math.max(max, Math.max(one, two));
-                sum += one;
-                other += two;
-            }
-            if (i < count) {
-                float last = Math.abs(after[i] - before[i]);
-                max = Math.max(max, last);
-                sum += last;
-            }
-            return new Change(max, sum + other, tooLarge);
-        }
-
-        static Change between(double[] before, double[] after, int tooLarge) {
-            double max = 0;
-            double sum = 0;
-            for (int i = 0; i < after.length; i++) {
-                double change = Math.abs(after[i] - before[i]);
-                max = Math.max(max, change);
-                sum += change;
-            }
-            return new Change(max, sum, tooLarge);
-        }
     }
 }

@@ -71,7 +71,7 @@ public final class MergeJob {
             try (Lanes lanes = new Lanes(Kernels.open(cores, request.settings(), FIRST_GPU))) {
                 List<ShardResult> shards = new ArrayList<>();
                 for (OutputShard shard : merge.shards()) {
-                    shards.add(new ShardWriter(store, merge, lanes).write(shard));
+                    shards.add(new ShardWriter(store, merge, lanes).writeUnlessThere(shard));
                 }
                 ModelIndex.write(store, merge, shards);
                 return MergeResult.of(merge, shards, lanes.computed(), Map.of("plan", planned));

@@ -65,7 +65,9 @@ record MergePacking(Map<Unit, Integer> taskOf, int tasks) implements Serializabl
 
         @Override
         public int getPartition(Object unit) {
-            return packing.value().taskOf.get((Unit) unit);
+            // a merge that is planned again, after a process was lost, has other files if its base was changed
+            // meanwhile
+            return packing.value().taskOf.getOrDefault((Unit) unit, Math.floorMod(unit.hashCode(), count));
         }
     }
 }

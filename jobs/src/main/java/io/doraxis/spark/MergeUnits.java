@@ -1,6 +1,7 @@
 package io.doraxis.spark;
 
 import io.doraxis.merge.MergeRefusedException;
+import io.doraxis.merge.OutputShard;
 import io.doraxis.store.ObjectStore;
 import java.io.IOException;
 import java.io.Serializable;
@@ -8,6 +9,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import org.apache.spark.TaskContext;
 import org.apache.spark.sql.Row;
 import scala.Tuple2;
 
@@ -86,8 +88,9 @@ record MergeUnits(JobRun.Stores stores, String toolVersion, int threads) impleme
             PreparedMerge merge = PreparedMerge.of(store, request, toolVersion);
             double planned = (System.nanoTime() - started) / 1e9;
             try (Lanes lanes = new Lanes(Kernels.open(threads, request.settings(), GpuTasks.address()))) {
-                ShardResult result = new ShardWriter(store, merge, lanes)
-                        .write(merge.shards().get(shard));
+                OutputShard output = merge.shards().get(shard);
+                ShardWriter writer = new ShardWriter(store, merge, lanes);
+                ShardResult result = isRetry() ? writer.writeAgain(output) : writer.writeUnlessThere(output);
                 return merge.shards().size() > 1
                         ? new Written(request, shard, result, lanes.computed(), null)
                         : Written.ended(
@@ -98,6 +101,15 @@ record MergeUnits(JobRun.Stores stores, String toolVersion, int threads) impleme
         } catch (IOException e) {
             return Written.ended(MergeResult.failed(request, e));
         }
+    }
+
+    /**
+     * Whether another process may have written the file in this run and was lost with what it knew of it: the same bytes
+     * are written again then, so that its row is that of an undisturbed run.
+     */
+    private static boolean isRetry() {
+        TaskContext task = TaskContext.get();
+        return task.attemptNumber() > 0 || task.stageAttemptNumber() > 0;
     }
 
     Row finish(Tuple2<Long, Iterable<Written>> merge) {

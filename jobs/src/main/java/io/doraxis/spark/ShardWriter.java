@@ -65,15 +65,21 @@ final class ShardWriter {
      * @throws MergeRefusedException if a number is none, or memory is too small
      * @throws IOException if the store refuses or fails
      */
-    ShardResult write(OutputShard shard) throws MergeRefusedException, IOException {
+    ShardResult writeUnlessThere(OutputShard shard) throws MergeRefusedException, IOException {
+        return isThere(merge.place(shard)) ? ShardResult.upToDate(shard) : write(shard);
+    }
+
+    /** The same, there or not: after another process that was writing it was lost. */
+    ShardResult writeAgain(OutputShard shard) throws MergeRefusedException, IOException {
+        OutputFile.removeLeftovers(store, merge.place(shard));
+        return write(shard);
+    }
+
+    private ShardResult write(OutputShard shard) throws MergeRefusedException, IOException {
         long started = System.nanoTime();
-        String place = merge.place(shard);
-        if (isThere(place)) {
-            return ShardResult.upToDate(shard);
-        }
         readSmallAdapters();
         ShardResult.Tally tally = new ShardResult.Tally();
-        OutputFile output = OutputFile.create(store, place);
+        OutputFile output = OutputFile.create(store, merge.place(shard));
         try (BaseStream base = new BaseStream(shard)) {
             output.write(SafetensorsWriter.header(written(shard), merge.metadata()));
             write(shard, base, output, tally);

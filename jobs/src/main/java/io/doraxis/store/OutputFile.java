@@ -1,6 +1,7 @@
 package io.doraxis.store;
 
 import java.io.Closeable;
+import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Files;
@@ -13,6 +14,7 @@ import java.util.UUID;
 import org.apache.hadoop.fs.CommonPathCapabilities;
 import org.apache.hadoop.fs.FSDataOutputStream;
 import org.apache.hadoop.fs.FileContext;
+import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Options;
 import org.apache.hadoop.fs.Path;
@@ -23,6 +25,8 @@ import org.apache.hadoop.fs.RawLocalFileSystem;
  * only when all of it is there, so it is written in its place; elsewhere it is renamed to it.
  */
 public final class OutputFile implements Closeable {
+    private static final String TEMPORARY_SUFFIX = ".tmp";
+
     private final FileSystem fileSystem;
     private final Path path;
     private final Path temporary;
@@ -45,13 +49,34 @@ public final class OutputFile implements Closeable {
         FileSystem fileSystem = store.fileSystem(given);
         Path path = fileSystem.makeQualified(given);
         boolean whole = fileSystem.hasPathCapability(path, CommonPathCapabilities.ABORTABLE_STREAM);
-        String name = "." + path.getName() + "." + UUID.randomUUID() + ".tmp";
+        String name = temporaryPrefix(path) + UUID.randomUUID() + TEMPORARY_SUFFIX;
         Path temporary =
                 whole ? path : new Path(path.getParent(), new Path(null, null, name)); // a colon is no scheme's
         try {
             return new OutputFile(fileSystem, path, temporary, MessageDigest.getInstance("SHA-256"));
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException(e);
+        }
+    }
+
+    private static String temporaryPrefix(Path path) {
+        return "." + path.getName() + ".";
+    }
+
+    /** Removes what processes that were killed while they wrote that file have left of it. */
+    public static void removeLeftovers(ObjectStore store, String uri) throws IOException {
+        Path path = ObjectStore.path(uri);
+        FileSystem fileSystem = store.fileSystem(path);
+        String prefix = temporaryPrefix(path);
+        try {
+            for (FileStatus file : fileSystem.listStatus(path.getParent())) {
+                String name = file.getPath().getName();
+                if (name.startsWith(prefix) && name.endsWith(TEMPORARY_SUFFIX)) {
+                    fileSystem.delete(file.getPath(), false);
+                }
+            }
+        } catch (FileNotFoundException e) {
+            return; // not even the folder is there
         }
     }
 

@@ -216,9 +216,12 @@ final class MergeCommand implements Callable<Integer> {
                 .map(uri -> new MergeRequest.Use(uri, strength()))
                 .toList();
         MergeRequest request = new MergeRequest(uses, base, output, settings);
-        MergeResult result = dryRun
-                ? MergeJob.dryRun(configuration, request, Doraxis.version())
-                : MergeJob.one(configuration, request, Doraxis.version());
+        MergeResult result;
+        try (Progress progress = sparkOptions.progress()) {
+            result = dryRun
+                    ? MergeJob.dryRun(configuration, request, Doraxis.version())
+                    : MergeJob.one(configuration, request, progress, Doraxis.version());
+        }
         switch (result.status()) {
             case DONE, UP_TO_DATE, PLANNED -> {
                 PrintWriter out = spec.commandLine().getOut();

@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicLong;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.api.java.JavaPairRDD;
 import org.apache.spark.api.java.JavaRDD;
@@ -61,18 +62,23 @@ public final class MergeJob {
     }
 
     /** One merge, without Spark, on all cores of this machine and, if it is to be a GPU, on the first. */
-    public static MergeResult one(Configuration configuration, MergeRequest request, String toolVersion) {
+    public static MergeResult one(
+            Configuration configuration, MergeRequest request, Progress progress, String toolVersion) {
         ObjectStore store = new ObjectStore(configuration);
         long started = System.nanoTime();
         try {
             PreparedMerge merge = PreparedMerge.of(store, request, toolVersion);
             double planned = (System.nanoTime() - started) / 1e9;
             int cores = Runtime.getRuntime().availableProcessors();
+            AtomicLong read = new AtomicLong();
+            progress.reading(merge.baseBytes() >> 20, "MiB of weights");
+            progress.watch(() -> read.get() >> 20, () -> 0);
             try (Lanes lanes = new Lanes(Kernels.open(cores, request.settings(), FIRST_GPU))) {
                 List<ShardResult> shards = new ArrayList<>();
                 for (OutputShard shard : merge.shards()) {
-                    shards.add(new ShardWriter(store, merge, lanes).writeUnlessThere(shard));
+                    shards.add(new ShardWriter(store, merge, lanes, read::addAndGet).writeUnlessThere(shard));
                 }
+                progress.done();
                 ModelIndex.write(store, merge, shards);
                 return MergeResult.of(merge, shards, lanes.computed(), Map.of("plan", planned));
             }

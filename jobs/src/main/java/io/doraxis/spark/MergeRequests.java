@@ -14,6 +14,7 @@ import org.apache.spark.sql.SparkSession;
 /** The merges that a plan lists: CSV with a header, or Parquet. */
 final class MergeRequests {
     private static final String STRENGTH = "strength";
+    private static final String NO_NUMBER = "none";
 
     private MergeRequests() {}
 
@@ -42,14 +43,15 @@ final class MergeRequests {
      * Adapters with their strengths.
      *
      * @param strengths one for all, or one for each; empty where the plan says nothing. What is no number becomes NaN,
-     *     which the merge refuses
+     *     which the merge refuses, and so do all where there are more or fewer
      */
     static List<Use> uses(String adapters, String strengths, Strength given) {
         String[] uris = adapters.split(MergeRequest.SEPARATOR, -1);
         String[] values = strengths.split(MergeRequest.SEPARATOR, -1);
+        boolean fit = values.length == 1 || values.length == uris.length;
         List<Use> uses = new ArrayList<>(uris.length);
         for (int i = 0; i < uris.length; i++) {
-            String own = values.length == 1 ? values[0] : i < values.length ? values[i] : "none";
+            String own = fit ? values[values.length == 1 ? 0 : i] : NO_NUMBER;
             uses.add(new Use(uris[i].trim(), own.isBlank() ? given : new Strength(number(own), given.rule())));
         }
         return uses;

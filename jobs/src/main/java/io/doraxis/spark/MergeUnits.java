@@ -89,7 +89,7 @@ record MergeUnits(JobRun.Stores stores, String toolVersion, int threads) impleme
             double planned = (System.nanoTime() - started) / 1e9;
             try (Lanes lanes = new Lanes(Kernels.open(threads, request.settings(), GpuTasks.address()))) {
                 OutputShard output = merge.shards().get(shard);
-                ShardWriter writer = new ShardWriter(store, merge, lanes);
+                ShardWriter writer = new ShardWriter(store, merge, lanes, bytes -> {});
                 ShardResult result = isRetry() ? writer.writeAgain(output) : writer.writeUnlessThere(output);
                 return merge.shards().size() > 1
                         ? new Written(request, shard, result, lanes.computed(), null)

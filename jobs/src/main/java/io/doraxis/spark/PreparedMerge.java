@@ -108,7 +108,8 @@ record PreparedMerge(
         for (MergeRequest.Use use : request.adapters()) {
             blank |= use.uri().isBlank();
             if (!Double.isFinite(use.strength().value())) {
-                throw new MergeRefusedException(Code.INCOMPLETE_ROW, "the strength is no number");
+                throw new MergeRefusedException(
+                        Code.INCOMPLETE_ROW, "the strength is no number, or there is not one for each adapter");
             }
         }
         if (blank) {
@@ -251,6 +252,14 @@ record PreparedMerge(
                 ? "diffusion_pytorch_" + INDEX
                 : INDEX;
         return request.output() + "/" + name;
+    }
+
+    /** Of all tensors of the base. */
+    long baseBytes() {
+        return shards.stream()
+                .flatMap(shard -> shard.tensors().stream())
+                .mapToLong(tensor -> tensor.source().bytes())
+                .sum();
     }
 
     /** About what a shard costs: bytes to copy, and those to compute count four times. */

@@ -4,6 +4,7 @@ import java.io.PrintStream;
 import java.time.Duration;
 import java.util.Timer;
 import java.util.TimerTask;
+import java.util.function.LongSupplier;
 import org.apache.spark.util.LongAccumulator;
 
 /** Says how far a job is: one line that is rewritten on a terminal, a plain line now and then elsewhere. */
@@ -18,8 +19,8 @@ public final class Progress implements AutoCloseable {
     private TimerTask task;
     private long total;
     private long startedNanos;
-    private LongAccumulator done;
-    private LongAccumulator failed;
+    private LongSupplier done;
+    private LongSupplier failed;
 
     /** @param terminal whether {@code out} is one, so that lines can be rewritten */
     public Progress(PrintStream out, boolean terminal) {
@@ -42,6 +43,10 @@ public final class Progress implements AutoCloseable {
     }
 
     void watch(LongAccumulator doneCount, LongAccumulator failedCount) {
+        watch(doneCount::value, failedCount::value);
+    }
+
+    void watch(LongSupplier doneCount, LongSupplier failedCount) {
         done = doneCount;
         failed = failedCount;
         startedNanos = System.nanoTime();
@@ -56,7 +61,7 @@ public final class Progress implements AutoCloseable {
     }
 
     private synchronized void print() {
-        String line = line(done.value(), failed.value(), total, System.nanoTime() - startedNanos);
+        String line = line(done.getAsLong(), failed.getAsLong(), total, System.nanoTime() - startedNanos);
         if (terminal) {
             out.print("\r\033[K" + line);
             out.flush();

@@ -30,6 +30,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.IntFunction;
+import java.util.function.LongConsumer;
 
 /**
  * Writes one file of a merged model: the base is read from front to back, the next piece while one is computed and the
@@ -49,11 +50,14 @@ final class ShardWriter {
     private final ExecutorService reader = Executors.newSingleThreadExecutor(DaemonThreads.named("read"));
     private final ExecutorService writer = Executors.newSingleThreadExecutor(DaemonThreads.named("write"));
     private final AtomicLong bytesRead = new AtomicLong();
+    private final LongConsumer baseRead;
 
     /** For a piece that is read, one that is computed and one that is written. */
     private final byte[][] rooms = new byte[3][0];
 
-    ShardWriter(ObjectStore store, PreparedMerge merge, Lanes lanes) {
+    /** @param baseRead is told how many bytes of the base have been read, each time that some have */
+    ShardWriter(ObjectStore store, PreparedMerge merge, Lanes lanes, LongConsumer baseRead) {
+        this.baseRead = baseRead;
         this.store = store;
         this.merge = merge;
         this.lanes = lanes;
@@ -323,6 +327,7 @@ final class ShardWriter {
             readFully(in, into, piece.length);
             at = from + piece.length;
             bytesRead.addAndGet(piece.length);
+            baseRead.accept(piece.length);
             return into;
         }
 

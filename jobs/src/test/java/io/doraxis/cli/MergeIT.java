@@ -325,6 +325,33 @@ class MergeIT {
     }
 
     @Test
+    void severalAdaptersOfARowAreMergedInTheirOrderWithTheirStrengths() throws Exception {
+        write(
+                "second.safetensors",
+                Tensor.ofFloats("lycoris_b_lin.lora_down.weight", Shape.of(1, 3), 1, 1, 1),
+                Tensor.ofFloats("lycoris_b_lin.lora_up.weight", Shape.of(2, 1), 10, 20));
+        String adapters = at("adapter.safetensors") + ";" + at("second.safetensors");
+        String lines = "%s,%s,%s,1;0.5%n%s,%s,%s,2%n%s,%s,%s,1;2;3%n"
+                .formatted(
+                        adapters,
+                        at("base.safetensors"),
+                        at("each.safetensors"),
+                        adapters,
+                        at("base.safetensors"),
+                        at("same.safetensors"),
+                        adapters,
+                        at("base.safetensors"),
+                        at("three.safetensors"));
+        Files.writeString(folder.resolve("plan.csv"), "adapter,base,output,strength\n" + lines);
+        Called called =
+                Called.doraxis("merge", "--plan", at("plan.csv"), "--output", at("run"), "--master", "local[2]");
+        assertThat(called.status()).as(called.out() + called.err()).isEqualTo(4);
+        assertThat(values("each.safetensors", "b.lin.weight")).containsExactly(6.5f, 7, 7.5f, 13, 14, 15);
+        assertThat(values("same.safetensors", "b.lin.weight")).containsExactly(22, 23, 24, 44, 46, 48);
+        assertThat(files()).doesNotContain("three.safetensors");
+    }
+
+    @Test
     void aPlanThatWritesAFileTwiceIsRefusedAtTheStart() throws IOException {
         String row = at("adapter.safetensors") + "," + at("base.safetensors") + "," + at("out.safetensors") + "\n";
         Files.writeString(folder.resolve("plan.csv"), "adapter,base,output\n" + row + row);

@@ -89,6 +89,9 @@ public final class Families {
             if (denoisers > 0 && paths.get(i).component() != Component.DENOISER) {
                 continue;
             }
+            if (sample.get(i).out <= 0 && sample.get(i).in <= 0) {
+                continue; // a name alone proves nothing: every family of language models has the same
+            }
             looked++;
             for (Known known : Holder.INDEX.byPath.getOrDefault(paths.get(i).path(), List.of())) {
                 if (fits(sample.get(i), known.shape)) {

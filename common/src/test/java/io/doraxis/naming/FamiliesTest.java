@@ -113,6 +113,12 @@ class FamiliesTest {
     }
 
     @Test
+    void aKnownNameWithoutAnyDimensionIsNoEvidence() {
+        assertThat(Families.match(2, i -> new Layer("model.layers." + i + ".mlp.down_proj", 0, 0, false)))
+                .isEmpty();
+    }
+
+    @Test
     void unknownNamesHaveNoFamily() {
         assertThat(name(List.of(new Layer("lycoris_b_lin", 320, 320, false)))).isEqualTo("none");
         assertThat(name(List.of())).isEqualTo("none");

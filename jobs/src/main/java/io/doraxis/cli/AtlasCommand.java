@@ -62,8 +62,8 @@ final class AtlasCommand implements Callable<Integer> {
             err.printf("doraxis: the store failed on %,d files: their norms are not all there%n", record.storeErrors());
             return Doraxis.STORE_ERRORS;
         }
-        if (record.models() == 0) {
-            err.println("doraxis: warning: no model lies below " + roots.below());
+        if (record.weights() == 0) {
+            err.println("doraxis: warning: no weight of a model was read below " + roots.below());
         }
         return 0;
     }

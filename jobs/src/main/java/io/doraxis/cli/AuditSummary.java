@@ -8,8 +8,6 @@ import java.util.stream.Collectors;
 
 /** What a person wants to know at the end of an audit. */
 final class AuditSummary {
-    private static final int WORST = 5;
-
     private AuditSummary() {}
 
     static String of(RunRecord run) {
@@ -58,7 +56,6 @@ final class AuditSummary {
                 .sorted(Comparator.comparing((Map.Entry<String, Map<String, Long>> entry) ->
                                 entry.getValue().get("SILENTLY_WRONG"))
                         .reversed())
-                .limit(WORST)
                 .map(entry -> "%-20s %,d adapters"
                         .formatted(entry.getKey(), entry.getValue().get("SILENTLY_WRONG")))
                 .toList();

@@ -13,7 +13,11 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /** A small hub made on the spot, and its audit. */
-@Command(name = "demo", description = "Makes a small hub of invented checkpoints, without a download, and audits it.")
+@Command(
+        name = "demo",
+        description = "Makes a small hub of invented checkpoints, without a download, and audits it.",
+        exitCodeListHeading = "%nExit status:%n",
+        exitCodeList = {"0:done", "1:the job failed", "64:wrong usage"})
 final class DemoCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
@@ -42,13 +46,14 @@ final class DemoCommand implements Callable<Integer> {
         }
         Path hub = output.resolve("hub");
         Path audit = output.resolve("audit");
+        DemoHub.clear(hub);
         DemoHub.write(hub, files);
         System.err.println("made %,d checkpoints in %s".formatted(files, hub));
         RunRecord record = AuditCommand.run(
                 new AuditOptions(List.of(hub.toString()), audit.toString(), true, 32, ValueUse.NONE, null),
                 new SparkOptions());
         String summary = AuditSummary.of(record)
-                + "look at one of them: deploy/bin/doraxis explain %s%n".formatted(DemoHub.example(hub));
+                + "look at one of them: %s explain %s%n".formatted(Doraxis.COMMAND, DemoHub.example(hub));
         spec.commandLine().getOut().print(summary);
         spec.commandLine().getOut().flush();
         return 0;

@@ -12,12 +12,14 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import org.apache.hadoop.fs.FileUtil;
 
 /**
  * A hub of small invented checkpoints: every kind that a real one holds, of both axes, with some that are broken. The
  * same number of files gives the same bytes.
  */
 final class DemoHub {
+    private static final int ORGANISATIONS = 7;
     private static final int[][] LAYERS = {{24, 16}, {16, 24}, {16, 16}, {48, 16}};
     private static final String[] NAMES = {"attn_to_k", "attn_to_v", "attn_to_q", "ff_net_0_proj"};
 
@@ -35,13 +37,24 @@ final class DemoHub {
         }
     }
 
+    /** Removes the hub of an earlier demo. */
+    static void clear(Path root) {
+        for (int org = 0; org < ORGANISATIONS; org++) {
+            FileUtil.fullyDelete(root.resolve(organisation(org)).toFile());
+        }
+    }
+
+    private static String organisation(int number) {
+        return "org%02d".formatted(number);
+    }
+
     /** One worth explaining. */
     static Path example(Path root) {
         return root.resolve("org00/lycoris-input-000000/style.safetensors");
     }
 
     private void writeOne(int index) throws IOException {
-        String org = "org%02d".formatted(index % 7);
+        String org = organisation(index % ORGANISATIONS);
         switch (index % 10) {
             case 0 -> lycoris(org, "lycoris-input-%06d", index, true, false);
             case 1, 2 -> lycoris(org, "lycoris-output-%06d", index, false, false);

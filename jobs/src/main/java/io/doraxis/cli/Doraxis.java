@@ -38,6 +38,9 @@ public final class Doraxis {
     /** Exit status: done, but items were refused. */
     static final int REFUSED = 4;
 
+    /** What the user typed to get here, as the launcher says. */
+    static final String COMMAND = System.getProperty("doraxis.command", "doraxis");
+
     /** Exit status: wrong usage. */
     static final int USAGE = 64;
 

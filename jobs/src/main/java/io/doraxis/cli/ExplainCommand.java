@@ -84,7 +84,7 @@ final class ExplainCommand implements Callable<Integer> {
         if (format == Format.json) {
             printJson(audit, out);
         } else {
-            out.print(ExplainText.of(audit));
+            out.print(ExplainText.of(audit, basePath));
         }
         out.flush();
         Reason reason = audit.reading().reason();

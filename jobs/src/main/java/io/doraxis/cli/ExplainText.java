@@ -11,18 +11,27 @@ import io.doraxis.dora.Evidence;
 import io.doraxis.naming.FamilyMatch;
 import io.doraxis.tensorfile.Finding;
 import io.doraxis.tensorfile.Printable;
+import java.util.EnumSet;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 
 /** A checkpoint in plain words. */
 final class ExplainText {
+    private static final Set<Finding.Code> UNFIT =
+            EnumSet.of(Finding.Code.NOT_IN_BASE, Finding.Code.OTHER_SHAPE_IN_BASE);
+
     private final StringBuilder text = new StringBuilder();
+    private final String base;
 
-    private ExplainText() {}
+    private ExplainText(String base) {
+        this.base = base;
+    }
 
-    static String of(CheckpointAudit audit) {
-        ExplainText explained = new ExplainText();
+    /** @param base the model that it was held against; null where there was none */
+    static String of(CheckpointAudit audit, String base) {
+        ExplainText explained = new ExplainText(base);
         explained.line("%s", audit.checkpoint().uri());
         if (audit.contents() == null) {
             explained.unreadable(audit);
@@ -63,6 +72,7 @@ final class ExplainText {
         } else {
             line("What     adapter, %s names, %s, %,d tensors", adapter.dialect(), algorithms(adapter), tensors);
             family(audit.contents().family());
+            givenBase(audit);
             license(audit);
             axis(adapter.verdict());
             consumers(adapter);
@@ -79,6 +89,12 @@ final class ExplainText {
             line("Base     not one that is known by its layers");
         } else {
             line("Base     %s: %s layers fit by name and shape", family.name().replace("|", " or "), family.score());
+        }
+    }
+
+    private void givenBase(CheckpointAudit audit) {
+        if (base != null && audit.findings().stream().noneMatch(finding -> UNFIT.contains(finding.code()))) {
+            line("         every layer fits a weight of %s", base);
         }
     }
 
@@ -142,17 +158,21 @@ final class ExplainText {
         line("");
         line("What to do");
         if (adapter.verdict().axis() == CheckpointAxis.AMBIGUOUS) {
-            line("  Let the base model's values decide; ATLAS is what 'doraxis atlas' made of base models:");
-            line("    doraxis audit --input %s --atlas ATLAS --values ambiguous --output OUT", quoted(uri));
+            line(
+                    "  Let the base model's values decide; ATLAS is what '%s atlas' made of base models:",
+                    Doraxis.COMMAND);
+            line("    %s audit --input %s --atlas ATLAS --values ambiguous --output OUT", Doraxis.COMMAND, quoted(uri));
             return;
         }
         String right = programs(adapter, Outcome.EXACT);
         line(right.isEmpty() ? "  No program is known that loads it right." : "  Load it with %s.", right);
         String wrong = programs(adapter, Outcome.SILENTLY_WRONG);
         if (!wrong.isEmpty()) {
-            line("  Do not load it with %s: they say nothing and compute something else.", wrong);
+            line("  Do not load it with %s: nothing is said, and something else computed.", wrong);
             line("  Or merge it into the base model, which every program loads:");
-            line("    doraxis merge --adapter %s --base BASE.safetensors --output OUT.safetensors", quoted(uri));
+            line(
+                    "    %s merge --adapter %s --base %s --output OUT.safetensors",
+                    Doraxis.COMMAND, quoted(uri), base == null ? "BASE.safetensors" : quoted(base));
         }
     }
 

@@ -9,7 +9,6 @@ import io.doraxis.spark.Progress;
 import java.io.PrintWriter;
 import java.util.Objects;
 import java.util.concurrent.Callable;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.spark.sql.SparkSession;
 import picocli.CommandLine.Command;
@@ -105,19 +104,6 @@ final class ExportCommand implements Callable<Integer> {
                 Progress progress = sparkOptions.progress()) {
             record = new ExportJob(spark, plan, output, progress, Doraxis.version()).run(allowUnmatched);
         }
-        PrintWriter out = spec.commandLine().getOut();
-        out.printf(
-                "%,d exports: %s; %.1f s%n",
-                record.merges(),
-                record.statuses().entrySet().stream()
-                        .map(entry -> entry.getValue() + " " + entry.getKey())
-                        .collect(Collectors.joining(", ")),
-                record.seconds());
-        out.printf("table         %s/exports (run %s)%n", output, record.run_id());
-        out.flush();
-        if (record.statuses().containsKey(MergeResult.Status.FAILED.name())) {
-            return Doraxis.FAILED;
-        }
-        return record.statuses().containsKey(MergeResult.Status.REFUSED.name()) ? Doraxis.REFUSED : 0;
+        return PlanSummary.print(spec.commandLine().getOut(), record, "exports", output);
     }
 }

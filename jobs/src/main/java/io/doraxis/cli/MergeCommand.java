@@ -262,19 +262,6 @@ final class MergeCommand implements Callable<Integer> {
             requirePossible(MergeJob.objection(settings, spark));
             record = new MergeJob(spark, plan, output, progress, Doraxis.version()).run(strength(), settings);
         }
-        PrintWriter out = spec.commandLine().getOut();
-        out.printf(
-                "%,d merges: %s; %.1f s%n",
-                record.merges(),
-                record.statuses().entrySet().stream()
-                        .map(entry -> entry.getValue() + " " + entry.getKey())
-                        .collect(Collectors.joining(", ")),
-                record.seconds());
-        out.printf("table         %s/merges (run %s)%n", output, record.run_id());
-        out.flush();
-        if (record.statuses().containsKey(MergeResult.Status.FAILED.name())) {
-            return 1;
-        }
-        return record.statuses().containsKey(MergeResult.Status.REFUSED.name()) ? Doraxis.REFUSED : 0;
+        return PlanSummary.print(spec.commandLine().getOut(), record, "merges", output);
     }
 }

@@ -11,6 +11,8 @@ final class SparkSessions {
     private static final String HADOOP = "spark.hadoop.";
     private static final String STREAM = "fs.s3a.input.stream.type";
     private static final String CLASSIC = "classic"; // one GET for a range, no HEAD
+    private static final String CREDENTIALS = "fs.s3a.aws.credentials.provider";
+    private static final String SDK_CHAIN = "software.amazon.awssdk.auth.credentials.DefaultCredentialsProvider";
 
     private SparkSessions() {}
 
@@ -18,6 +20,7 @@ final class SparkSessions {
     static Configuration storeSettings() {
         Configuration settings = new Configuration();
         settings.set(STREAM, CLASSIC);
+        settings.set(CREDENTIALS, SDK_CHAIN);
         for (String name : System.getProperties().stringPropertyNames()) {
             if (name.startsWith(HADOOP)) {
                 settings.set(name.substring(HADOOP.length()), System.getProperty(name));
@@ -48,6 +51,7 @@ final class SparkSessions {
         conf.setIfMissing("spark.sql.parquet.compression.codec", "zstd");
         conf.setIfMissing("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS");
         conf.setIfMissing(HADOOP + STREAM, CLASSIC);
+        conf.setIfMissing(HADOOP + CREDENTIALS, SDK_CHAIN);
         conf.setIfMissing("spark.hadoop.fs.s3a.connection.maximum", String.valueOf(Math.max(96, ioConcurrency * 2)));
         return SparkSession.builder().config(conf).getOrCreate();
     }

@@ -19,6 +19,7 @@ import org.apache.spark.sql.SparkSession;
 /** Reads the {@code atlas} table. */
 final class AtlasTable {
     private static final String RUN = "run_id";
+    private static final String MAKE_ONE = ": make one with 'doraxis atlas --output %s'";
 
     private AtlasTable() {}
 
@@ -32,11 +33,13 @@ final class AtlasTable {
         try {
             store.status(table);
         } catch (FileNotFoundException e) {
-            throw new IOException(
-                    "no atlas in " + folder + ": make one with 'doraxis atlas --output " + folder + "'", e);
+            throw new IOException("no atlas in " + folder + MAKE_ONE.formatted(folder), e);
         }
         Dataset<Row> rows = Tables.reader(spark).parquet(table);
         Object latest = rows.agg(max(RUN)).first().get(0);
+        if (latest == null) {
+            throw new IOException("the atlas in " + folder + " holds no weights" + MAKE_ONE.formatted(folder));
+        }
         Atlas.Builder atlas = new Atlas.Builder();
         Iterator<Row> each = rows.filter(col(RUN).equalTo(latest)).toLocalIterator();
         while (each.hasNext()) {

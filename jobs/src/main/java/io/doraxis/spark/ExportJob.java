@@ -40,7 +40,7 @@ public final class ExportJob {
      */
     public MergeRecord run(boolean allowUnmatched) throws IOException {
         JobRun run = new JobRun(spark, List.of(plan));
-        JavaRDD<ExportRequest> requests = PlanTable.read(spark, plan)
+        JavaRDD<ExportRequest> requests = PlanTable.read(spark, run, plan)
                 .javaRDD()
                 .map(row -> new ExportRequest(
                         PlanTable.text(row, PlanTable.ADAPTER),
@@ -70,7 +70,8 @@ public final class ExportJob {
                 run.seconds(),
                 plan,
                 count,
-                MergesTable.statuses(spark, table));
+                MergesTable.statuses(spark, table),
+                MergesTable.firstErrors(spark, table));
         folder.complete(RunRecordJson.write(record));
         return record;
     }

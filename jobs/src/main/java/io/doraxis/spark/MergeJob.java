@@ -108,7 +108,7 @@ public final class MergeJob {
      */
     public MergeRecord run(Strength strength, MergeRequest.Settings settings) throws IOException {
         JobRun run = new JobRun(spark, List.of(plan));
-        JavaRDD<MergeRequest> requests = MergeRequests.read(spark, plan, strength, settings);
+        JavaRDD<MergeRequest> requests = MergeRequests.read(spark, run, plan, strength, settings);
         RunFolder folder = run.begin(output, progress);
         MergeUnits units = new MergeUnits(run.stores(), toolVersion, threads());
 
@@ -150,7 +150,8 @@ public final class MergeJob {
                 run.seconds(),
                 plan,
                 count,
-                MergesTable.statuses(spark, table));
+                MergesTable.statuses(spark, table),
+                MergesTable.firstErrors(spark, table));
         folder.complete(RunRecordJson.write(record));
         return record;
     }

@@ -1,5 +1,6 @@
 package io.doraxis.spark;
 
+import java.util.List;
 import java.util.Map;
 
 /**
@@ -7,12 +8,14 @@ import java.util.Map;
  *
  * @param merges how many there were
  * @param statuses how many ended how
+ * @param first_errors why some of those that were refused or failed were, a few of them
  */
 public record MergeRecord(
         String run_id,
         String tool_version,
-        String started,
+        String started_at,
         double seconds,
         String plan,
         long merges,
-        Map<String, Long> statuses) {}
+        Map<String, Long> statuses,
+        List<String> first_errors) {}

@@ -24,9 +24,9 @@ final class MergeRequests {
      * @param strength where the plan does not say
      * @throws IOException if it is no such table, or lists an output twice
      */
-    static JavaRDD<MergeRequest> read(SparkSession spark, String plan, Strength strength, Settings settings)
+    static JavaRDD<MergeRequest> read(SparkSession spark, JobRun run, String plan, Strength strength, Settings settings)
             throws IOException {
-        return PlanTable.read(spark, plan)
+        return PlanTable.read(spark, run, plan)
                 .javaRDD()
                 .map(row -> new MergeRequest(
                         uses(PlanTable.text(row, PlanTable.ADAPTER), strengths(row), strength),

@@ -1,5 +1,9 @@
 package io.doraxis.spark;
 
+import static org.apache.spark.sql.functions.col;
+
+import io.doraxis.tensorfile.Printable;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.apache.spark.sql.Row;
@@ -15,6 +19,7 @@ final class MergesTable {
     static final String NAME = "merges";
     static final String EXPORTS = "exports";
     static final String STATUS = "status";
+    private static final int FIRST_ERRORS = 5;
     private static final DataType STRING = DataTypes.StringType;
 
     static final StructType SCHEMA = new StructType()
@@ -107,5 +112,18 @@ final class MergesTable {
             statuses.put(row.getString(0), row.getLong(1));
         }
         return statuses;
+    }
+
+    /** Why rows of a table that was written were refused or failed, of a few. */
+    static List<String> firstErrors(SparkSession spark, String table) {
+        return Tables.reader(spark)
+                .parquet(table)
+                .filter(col("error_code").isNotNull())
+                .select("status", "error_code", "adapter", "error_message")
+                .takeAsList(FIRST_ERRORS)
+                .stream()
+                .map(row -> "%s %s: %s: %s".formatted(row.get(0), row.get(1), row.get(2), row.get(3)))
+                .map(Printable::of)
+                .toList();
     }
 }

@@ -1,38 +1,63 @@
 package io.doraxis.spark;
 
+import io.doraxis.store.ObjectStore;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
+import org.apache.hadoop.fs.FileStatus;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
+import scala.Tuple2;
 
 /** A plan of merges or exports: CSV with a header, or Parquet. */
 final class PlanTable {
     static final String ADAPTER = "adapter";
     static final String BASE = "base";
     static final String OUTPUT = "output";
+    private static final byte[] PARQUET = {'P', 'A', 'R', '1'};
     private static final List<String> COLUMNS = List.of(ADAPTER, BASE, OUTPUT);
 
     private PlanTable() {}
 
     /** @throws IOException if it is no such table, or lists an output twice */
-    static Dataset<Row> read(SparkSession spark, String plan) throws IOException {
-        Dataset<Row> listed = plan.endsWith(".csv")
-                ? Tables.reader(spark).option("header", true).csv(plan)
+    static Dataset<Row> read(SparkSession spark, JobRun run, String plan) throws IOException {
+        Dataset<Row> listed = isCsv(run.store(), plan)
+                ? Tables.reader(spark)
+                        .option("header", true)
+                        .option("escape", "\"") // as in RFC 4180
+                        .csv(plan)
                 : Tables.reader(spark).parquet(plan);
         List<String> columns = Arrays.asList(listed.columns());
         if (!columns.containsAll(COLUMNS)) {
             throw new IOException(plan + " has the columns " + columns + ", wanted are " + COLUMNS);
         }
-        List<Row> twice = listed.groupBy(OUTPUT)
-                .count()
-                .filter("count > 1 and output is not null")
-                .takeAsList(1);
+        JobRun.Stores stores = run.stores();
+        List<String> twice = listed.javaRDD()
+                .map(row -> text(row, OUTPUT))
+                .filter(output -> !output.isEmpty())
+                .mapToPair(output -> new Tuple2<>(stores.open().place(output), 1))
+                .reduceByKey(Integer::sum)
+                .filter(output -> output._2 > 1)
+                .keys()
+                .take(1);
         if (!twice.isEmpty()) {
-            throw new IOException(plan + " lists the output " + twice.get(0).get(0) + " twice");
+            throw new IOException(plan + " lists the output " + twice.get(0) + " twice");
         }
         return listed;
+    }
+
+    /** @throws IOException if it is neither that nor Parquet */
+    private static boolean isCsv(ObjectStore store, String plan) throws IOException {
+        if (plan.toLowerCase(Locale.ROOT).endsWith(".csv")) {
+            return true;
+        }
+        FileStatus status = store.status(plan);
+        if (status.isFile() && !Arrays.equals(PARQUET, store.text(store.object(plan), PARQUET.length))) {
+            throw new IOException(plan + " is no Parquet, and a CSV's name ends in .csv");
+        }
+        return false;
     }
 
     /** Empty where there is nothing. */

@@ -24,11 +24,14 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /**
  * A merge before any number is computed: everything that can be known from the headers is known, and what will be written
@@ -85,6 +88,7 @@ record PreparedMerge(
                 request.settings().allowUnmatched());
         List<OutputShard> shards = shards(request, base);
         requireWritable(plan, shards);
+        requireNoOtherModel(store, request.output(), shards);
         Map<String, String> metadata = new TreeMap<>(base.contents().index().metadata());
         metadata.putIfAbsent("format", "pt");
         metadata.put(DIGEST, digest(toolVersion, request, inputs));
@@ -164,6 +168,25 @@ record PreparedMerge(
                     throw new MergeRefusedException(
                             Code.UNSUPPORTED_OUTPUT, output + " is read for this merge; write to another place");
                 }
+            }
+        }
+    }
+
+    /** Two models in a folder, or the index of another, would be read for one. */
+    private static void requireNoOtherModel(ObjectStore store, String output, List<OutputShard> shards)
+            throws MergeRefusedException, IOException {
+        if (output.endsWith(EXTENSION)) {
+            return;
+        }
+        Set<String> own = shards.stream().map(OutputShard::name).collect(Collectors.toCollection(HashSet::new));
+        if (shards.size() > 1) {
+            own.add(indexName(shards));
+        }
+        for (String name : store.names(output)) {
+            if ((name.endsWith(EXTENSION) || name.endsWith(INDEX)) && !own.contains(name)) {
+                throw new MergeRefusedException(
+                        Code.UNSUPPORTED_OUTPUT,
+                        output + " holds " + name + " of another model: remove it, or write to another folder");
             }
         }
     }
@@ -248,10 +271,11 @@ record PreparedMerge(
 
     /** Where the index of the shards goes. */
     String indexPlace() {
-        String name = shards.size() > 1 && shards.get(0).name().startsWith("diffusion_pytorch_model")
-                ? "diffusion_pytorch_" + INDEX
-                : INDEX;
-        return request.output() + "/" + name;
+        return request.output() + "/" + indexName(shards);
+    }
+
+    private static String indexName(List<OutputShard> shards) {
+        return shards.get(0).name().startsWith("diffusion_pytorch_model") ? "diffusion_pytorch_" + INDEX : INDEX;
     }
 
     /** Of all tensors of the base. */

@@ -73,6 +73,16 @@ public final class ObjectStore {
         return fileSystem(path).makeQualified(path).toString();
     }
 
+    /** The one spelling of a place that a user may spell in several ways; what is none stays as it is. */
+    public String place(String uri) {
+        try {
+            Path path = path(uri);
+            return new Path(fileSystem(path).makeQualified(path).toUri().normalize()).toString();
+        } catch (IOException e) {
+            return uri;
+        }
+    }
+
     /**
      * A place that a user named.
      *
@@ -98,6 +108,18 @@ public final class ObjectStore {
             return fileSystem(path).getFileStatus(path);
         } catch (FileNotFoundException e) {
             throw new FileNotFoundException("no such file or folder: " + uri);
+        }
+    }
+
+    /** Names of what lies in a folder; none where there is no such folder. */
+    public List<String> names(String folder) throws IOException {
+        Path path = path(folder);
+        try {
+            return Arrays.stream(fileSystem(path).listStatus(path))
+                    .map(status -> status.getPath().getName())
+                    .toList();
+        } catch (FileNotFoundException e) {
+            return List.of();
         }
     }
 

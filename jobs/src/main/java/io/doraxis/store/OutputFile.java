@@ -1,7 +1,6 @@
 package io.doraxis.store;
 
 import java.io.Closeable;
-import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Files;
@@ -14,7 +13,6 @@ import java.util.UUID;
 import org.apache.hadoop.fs.CommonPathCapabilities;
 import org.apache.hadoop.fs.FSDataOutputStream;
 import org.apache.hadoop.fs.FileContext;
-import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Options;
 import org.apache.hadoop.fs.Path;
@@ -68,15 +66,10 @@ public final class OutputFile implements Closeable {
         Path path = ObjectStore.path(uri);
         FileSystem fileSystem = store.fileSystem(path);
         String prefix = temporaryPrefix(path);
-        try {
-            for (FileStatus file : fileSystem.listStatus(path.getParent())) {
-                String name = file.getPath().getName();
-                if (name.startsWith(prefix) && name.endsWith(TEMPORARY_SUFFIX)) {
-                    fileSystem.delete(file.getPath(), false);
-                }
+        for (String name : store.names(path.getParent().toString())) {
+            if (name.startsWith(prefix) && name.endsWith(TEMPORARY_SUFFIX)) {
+                fileSystem.delete(new Path(path.getParent(), new Path(null, null, name)), false);
             }
-        } catch (FileNotFoundException e) {
-            return; // not even the folder is there
         }
     }
 

@@ -147,6 +147,23 @@ class ExplainTest {
     }
 
     @Test
+    void aBaseThatAllLayersFitIsNamed() throws IOException {
+        Path folder = Files.createDirectories(hub.resolve("fitting"));
+        Path adapter = folder.resolve("adapter.safetensors");
+        Path base = folder.resolve("base.safetensors");
+        try (OutputStream out = Files.newOutputStream(adapter)) {
+            List<Tensor> tensors = new ArrayList<>(List.of(MergeFolder.lora("lycoris_x", 1, 1, 2, 3)));
+            tensors.add(Tensor.ofFloats("lycoris_x.dora_scale", Shape.of(1, 3), 1, 1, 1));
+            SafetensorsWriter.write(out, tensors, Map.of());
+        }
+        try (OutputStream out = Files.newOutputStream(base)) {
+            SafetensorsWriter.write(out, List.of(Tensor.ofFloats("x.weight", Shape.of(2, 3), new float[6])), Map.of());
+        }
+        Called called = Called.doraxis("explain", adapter.toString(), "--base", base.toString());
+        assertThat(called.out()).contains("every layer fits a weight of " + base);
+    }
+
+    @Test
     void aBaseThatCannotBeReadIsSaidAtOnce() {
         Path broken = hub.resolve("org02/broken-000009/lora.safetensors");
         Called called = Called.doraxis("explain", DemoHub.example(hub).toString(), "--base", broken.toString());

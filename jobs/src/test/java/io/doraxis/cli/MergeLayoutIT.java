@@ -70,6 +70,16 @@ class MergeLayoutIT {
         folder.write("adapter.safetensors", and(diff("lycoris_a", 1), diff("lycoris_b", 10)));
     }
 
+    @Test
+    void aFolderWithAnotherModelIsRefused() throws Exception {
+        folder.merge("adapter.safetensors", "base", "out", "--max-shard-size", "34B");
+        List<String> before = folder.files();
+        Called called = folder.merge("adapter.safetensors", "base", "out", "--max-shard-size", "1GB");
+        assertThat(called.status()).isEqualTo(4);
+        assertThat(called.err()).contains("UNSUPPORTED_OUTPUT").contains("of another model: remove it");
+        assertThat(folder.files()).isEqualTo(before);
+    }
+
     private static Tensor[] diff(String module, float by) {
         return new Tensor[] {Tensor.ofFloats(module + ".diff", Shape.of(2, 3), by, by, by, by, by, by)};
     }

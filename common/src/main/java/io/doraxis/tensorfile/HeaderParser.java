@@ -19,7 +19,6 @@ import java.util.Map;
 
 /** The grammar of a safetensors header over {@link JsonCursor}: names to entries, and the metadata. */
 final class HeaderParser {
-    private static final String METADATA = "__metadata__";
     private static final int MAX_FINDINGS = 20;
     private static final int MAX_DIMS = 1 << 10;
 
@@ -82,10 +81,10 @@ final class HeaderParser {
             boolean odd = !json.textIsPlain();
             long hash = json.textHash();
             json.colon();
-            if (name.equals(METADATA)) {
+            if (name.equals(SafetensorsReader.METADATA)) {
                 if (metadataSeen) {
                     throw new MalformedTensorFileException(
-                            DUPLICATE_FIELD, at, "a second " + METADATA, "one at the most");
+                            DUPLICATE_FIELD, at, "a second " + SafetensorsReader.METADATA, "one at the most");
                 }
                 metadataSeen = true;
                 readMetadata();

@@ -28,6 +28,9 @@ import java.util.List;
  * Metadata::new}), and in the same order, but for one case: a dtype that is not known is reported as such.
  */
 public final class SafetensorsReader {
+    /** What is no tensor among a header's names. */
+    public static final String METADATA = "__metadata__";
+
     /** Bytes of the length before the header. */
     public static final int LENGTH_BYTES = 8;
 

@@ -73,6 +73,7 @@ public final class MergeJob {
             AtomicLong read = new AtomicLong();
             progress.reading(merge.baseBytes() >> 20, "MiB of weights");
             progress.watch(() -> read.get() >> 20, () -> 0);
+            ModelIndex.removeOutdated(store, merge);
             try (Lanes lanes = new Lanes(Kernels.open(cores, request.settings(), FIRST_GPU))) {
                 List<ShardResult> shards = new ArrayList<>();
                 for (OutputShard shard : merge.shards()) {
@@ -81,6 +82,11 @@ public final class MergeJob {
                 progress.done();
                 ModelIndex.write(store, merge, shards);
                 return MergeResult.of(merge, shards, lanes.computed(), Map.of("plan", planned));
+            } catch (MergeRefusedException e) {
+                if (merge.folder()) {
+                    merge.removeShards(store);
+                }
+                throw e;
             }
         } catch (MergeRefusedException e) {
             return MergeResult.refused(request, e);

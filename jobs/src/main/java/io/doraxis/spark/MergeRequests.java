@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.regex.Pattern;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
@@ -15,6 +16,7 @@ import org.apache.spark.sql.SparkSession;
 final class MergeRequests {
     private static final String STRENGTH = "strength";
     private static final String NO_NUMBER = "none";
+    private static final Pattern NUMBER = Pattern.compile("[-+]?(\\d+\\.?\\d*|\\.\\d+)([eE][-+]?\\d+)?");
 
     private MergeRequests() {}
 
@@ -58,10 +60,6 @@ final class MergeRequests {
     }
 
     private static double number(String text) {
-        try {
-            return Double.parseDouble(text.trim());
-        } catch (NumberFormatException e) {
-            return Double.NaN;
-        }
+        return NUMBER.matcher(text.trim()).matches() ? Double.parseDouble(text.trim()) : Double.NaN;
     }
 }

@@ -3,7 +3,6 @@ package io.doraxis.spark;
 import io.doraxis.merge.MergeRefusedException;
 import io.doraxis.merge.OutputShard;
 import io.doraxis.tensorfile.Printable;
-import java.io.IOException;
 import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -61,7 +60,7 @@ public record MergeResult(
         return without(request, Status.REFUSED, e.code().name(), e.getMessage());
     }
 
-    static MergeResult failed(MergeRequest request, IOException e) {
+    static MergeResult failed(MergeRequest request, Exception e) {
         String message = e.getMessage() == null ? e.toString() : e.getMessage();
         return without(request, Status.FAILED, "STORE_ERROR", message);
     }

@@ -9,6 +9,8 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
 import org.apache.spark.TaskContext;
 import org.apache.spark.sql.Row;
 import scala.Tuple2;
@@ -67,12 +69,14 @@ record MergeUnits(JobRun.Stores stores, String toolVersion, int threads) impleme
     Planned plan(Tuple2<Long, MergeRequest> numbered) {
         MergeRequest request = numbered._2;
         try {
-            PreparedMerge merge = PreparedMerge.of(stores.open(), request, toolVersion);
+            ObjectStore store = stores.open();
+            PreparedMerge merge = PreparedMerge.of(store, request, toolVersion);
+            ModelIndex.removeOutdated(store, merge);
             List<Long> costs = merge.shards().stream().map(merge::cost).toList();
             return new Planned(numbered._1, request, costs, null);
         } catch (MergeRefusedException e) {
             return new Planned(numbered._1, request, List.of(), MergeResult.refused(request, e));
-        } catch (IOException e) {
+        } catch (IOException | RuntimeException e) {
             return new Planned(numbered._1, request, List.of(), MergeResult.failed(request, e));
         }
     }
@@ -98,7 +102,7 @@ record MergeUnits(JobRun.Stores stores, String toolVersion, int threads) impleme
             }
         } catch (MergeRefusedException e) {
             return Written.ended(MergeResult.refused(request, e));
-        } catch (IOException e) {
+        } catch (IOException | RuntimeException e) {
             return Written.ended(MergeResult.failed(request, e));
         }
     }
@@ -120,15 +124,19 @@ record MergeUnits(JobRun.Stores stores, String toolVersion, int threads) impleme
     }
 
     private MergeResult result(List<Written> files) {
-        for (Written file : files) {
-            if (file.ended != null) {
-                return file.ended;
-            }
-        }
         Written first = files.get(0);
+        Optional<MergeResult> ended =
+                files.stream().map(Written::ended).filter(Objects::nonNull).findFirst();
+        if (ended.isPresent() && (files.size() == 1 || ended.get().status() != MergeResult.Status.REFUSED)) {
+            return ended.get();
+        }
         ObjectStore store = stores.open();
         try {
             PreparedMerge merge = PreparedMerge.of(store, first.request, toolVersion);
+            if (ended.isPresent()) {
+                merge.removeShards(store);
+                return ended.get();
+            }
             List<ShardResult> shards = files.stream().map(Written::result).toList();
             ModelIndex.write(store, merge, shards);
             return MergeResult.of(

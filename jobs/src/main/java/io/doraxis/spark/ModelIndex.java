@@ -2,6 +2,7 @@ package io.doraxis.spark;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
+import io.doraxis.merge.OutputShard;
 import io.doraxis.store.ObjectStore;
 import io.doraxis.store.OutputFile;
 import java.io.IOException;
@@ -15,6 +16,18 @@ final class ModelIndex {
     private static final ObjectMapper JSON = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
 
     private ModelIndex() {}
+
+    /** Removes that of an earlier merge before its shards are replaced one by one. */
+    static void removeOutdated(ObjectStore store, PreparedMerge merge) throws IOException {
+        if (merge.folder() && merge.shards().size() > 1) {
+            for (OutputShard shard : merge.shards()) {
+                if (!merge.isThere(store, shard)) {
+                    store.delete(merge.indexPlace());
+                    return;
+                }
+            }
+        }
+    }
 
     /** Writes it beside the shards, the last of a model's files; a single one needs none. */
     static void write(ObjectStore store, PreparedMerge merge, List<ShardResult> shards) throws IOException {

@@ -9,7 +9,6 @@ import org.apache.hadoop.fs.FileStatus;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
-import scala.Tuple2;
 
 /** A plan of merges or exports: CSV with a header, or Parquet. */
 final class PlanTable {
@@ -21,12 +20,13 @@ final class PlanTable {
 
     private PlanTable() {}
 
-    /** @throws IOException if it is no such table, or lists an output twice */
+    /** @throws IOException if it is no such table, or its rows get into each other's way */
     static Dataset<Row> read(SparkSession spark, JobRun run, String plan) throws IOException {
         Dataset<Row> listed = isCsv(run.store(), plan)
                 ? Tables.reader(spark)
                         .option("header", true)
-                        .option("escape", "\"") // as in RFC 4180
+                        .option("escape", "\"") // as in RFC 4180, and line feeds in quotes
+                        .option("multiLine", true)
                         .csv(plan)
                 : Tables.reader(spark).parquet(plan);
         List<String> columns = Arrays.asList(listed.columns());
@@ -34,16 +34,13 @@ final class PlanTable {
             throw new IOException(plan + " has the columns " + columns + ", wanted are " + COLUMNS);
         }
         JobRun.Stores stores = run.stores();
-        List<String> twice = listed.javaRDD()
-                .map(row -> text(row, OUTPUT))
-                .filter(output -> !output.isEmpty())
-                .mapToPair(output -> new Tuple2<>(stores.open().place(output), 1))
-                .reduceByKey(Integer::sum)
-                .filter(output -> output._2 > 1)
-                .keys()
+        List<String> objections = listed.javaRDD()
+                .mapPartitionsToPair(rows -> PlaceUses.of(stores.open(), rows))
+                .reduceByKey(PlaceUses::and)
+                .flatMap(place -> place._2.objection(place._1).stream().iterator())
                 .take(1);
-        if (!twice.isEmpty()) {
-            throw new IOException(plan + " lists the output " + twice.get(0) + " twice");
+        if (!objections.isEmpty()) {
+            throw new IOException(plan + " " + objections.get(0));
         }
         return listed;
     }

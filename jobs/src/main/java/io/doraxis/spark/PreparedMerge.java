@@ -4,6 +4,7 @@ import io.doraxis.adapter.AdapterModule;
 import io.doraxis.audit.CheckpointAudit;
 import io.doraxis.audit.CheckpointAudit.Part;
 import io.doraxis.catalog.Checkpoint;
+import io.doraxis.catalog.FirstRead;
 import io.doraxis.catalog.StoredObject;
 import io.doraxis.merge.MergeAdapter;
 import io.doraxis.merge.MergePlan;
@@ -16,6 +17,8 @@ import io.doraxis.store.ObjectStore;
 import io.doraxis.tensorfile.Dtype;
 import io.doraxis.tensorfile.FloatDecoder;
 import io.doraxis.tensorfile.FloatEncoder;
+import io.doraxis.tensorfile.MalformedTensorFileException;
+import io.doraxis.tensorfile.SafetensorsReader;
 import io.doraxis.tensorfile.StoreException;
 import io.doraxis.tensorfile.TensorInfo;
 import java.io.IOException;
@@ -55,6 +58,9 @@ record PreparedMerge(
         long bytesRead) {
     static final String DIGEST = "doraxis.input_digest";
     static final String EXTENSION = ".safetensors";
+
+    /** What stands for bytes that are no text. */
+    private static final char REPLACED = '\ufffd';
 
     private static final Pattern OTHER_FORMAT = Pattern.compile(".*\\.(?i:bin|pt|pth|ckpt|sft|gguf|onnx|json)");
 
@@ -119,6 +125,9 @@ record PreparedMerge(
         if (blank) {
             throw new MergeRefusedException(Code.INCOMPLETE_ROW, "adapter, base and output are all needed");
         }
+        if (request.output().indexOf(REPLACED) >= 0) {
+            throw new MergeRefusedException(Code.INCOMPLETE_ROW, "the plan is not in UTF-8: " + request.output());
+        }
         if (OTHER_FORMAT.matcher(request.output()).matches()) {
             throw new MergeRefusedException(
                     Code.UNSUPPORTED_OUTPUT,
@@ -161,10 +170,12 @@ record PreparedMerge(
     /** What is read must not be replaced while it is, nor lost. */
     private static void requireApart(ObjectStore store, String output, List<Checkpoint> inputs)
             throws MergeRefusedException, IOException {
-        String place = store.qualified(output);
+        String place = store.place(output);
         for (Checkpoint input : inputs) {
             for (StoredObject file : input.weights()) {
-                if (file.uri().equals(place) || file.directory().equals(place)) {
+                String read = store.place(file.uri());
+                if (read.equals(place)
+                        || read.substring(0, read.lastIndexOf('/')).equals(place)) {
                     throw new MergeRefusedException(
                             Code.UNSUPPORTED_OUTPUT, output + " is read for this merge; write to another place");
                 }
@@ -224,6 +235,11 @@ record PreparedMerge(
         for (OutputShard shard : shards) {
             for (OutputTensor tensor : shard.tensors()) {
                 TensorInfo source = tensor.source();
+                if (source.name().equals(SafetensorsReader.METADATA)
+                        || source.name().indexOf(REPLACED) >= 0) {
+                    throw new MergeRefusedException(
+                            Code.UNSUPPORTED_BASE, "no safetensors file has a tensor of the name " + source.name());
+                }
                 if (source.begin() == TensorInfo.NOWHERE) {
                     throw new MergeRefusedException(
                             Code.UNSUPPORTED_BASE, "where the data of " + source.name() + " lie is not known");
@@ -267,6 +283,29 @@ record PreparedMerge(
     /** Where a shard goes. */
     String place(OutputShard shard) {
         return folder ? request.output() + "/" + shard.name() : request.output();
+    }
+
+    /** Whether a shard has been written, from these inputs. */
+    boolean isThere(ObjectStore store, OutputShard shard) {
+        try {
+            StoredObject output = store.object(place(shard));
+            byte[] head = store.head(output, FirstRead.ofWeights(output));
+            return inputDigest()
+                    .equals(SafetensorsReader.read(store.reader(output), head, head.length)
+                            .metadata()
+                            .get(DIGEST));
+        } catch (IOException | MalformedTensorFileException e) {
+            return false; // there is none yet, or another
+        }
+    }
+
+    /** Removes the shards that have been written, of a merge that turned out to be impossible. */
+    void removeShards(ObjectStore store) throws IOException {
+        for (OutputShard shard : shards) {
+            if (isThere(store, shard)) {
+                store.delete(place(shard));
+            }
+        }
     }
 
     /** Where the index of the shards goes. */

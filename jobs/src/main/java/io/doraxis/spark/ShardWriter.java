@@ -1,6 +1,5 @@
 package io.doraxis.spark;
 
-import io.doraxis.catalog.FirstRead;
 import io.doraxis.catalog.StoredObject;
 import io.doraxis.merge.MergePlan;
 import io.doraxis.merge.MergeRefusedException;
@@ -9,8 +8,6 @@ import io.doraxis.merge.OutputShard;
 import io.doraxis.merge.OutputTensor;
 import io.doraxis.store.ObjectStore;
 import io.doraxis.store.OutputFile;
-import io.doraxis.tensorfile.MalformedTensorFileException;
-import io.doraxis.tensorfile.SafetensorsReader;
 import io.doraxis.tensorfile.SafetensorsWriter;
 import io.doraxis.tensorfile.TensorData;
 import io.doraxis.tensorfile.TensorInfo;
@@ -70,7 +67,7 @@ final class ShardWriter {
      * @throws IOException if the store refuses or fails
      */
     ShardResult writeUnlessThere(OutputShard shard) throws MergeRefusedException, IOException {
-        return isThere(merge.place(shard)) ? ShardResult.upToDate(shard) : write(shard);
+        return merge.isThere(store, shard) ? ShardResult.upToDate(shard) : write(shard);
     }
 
     /** The same, there or not: after another process that was writing it was lost. */
@@ -102,19 +99,6 @@ final class ShardWriter {
 
     private static double since(long started) {
         return (System.nanoTime() - started) / 1e9;
-    }
-
-    private boolean isThere(String place) {
-        try {
-            StoredObject output = store.object(place);
-            byte[] head = store.head(output, FirstRead.ofWeights(output));
-            return merge.inputDigest()
-                    .equals(SafetensorsReader.read(store.reader(output), head, head.length)
-                            .metadata()
-                            .get(PreparedMerge.DIGEST));
-        } catch (IOException | MalformedTensorFileException e) {
-            return false; // there is none yet, or another
-        }
     }
 
     private static List<TensorInfo> written(OutputShard shard) {

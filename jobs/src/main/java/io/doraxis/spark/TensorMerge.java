@@ -91,11 +91,21 @@ final class TensorMerge {
 
     /** @throws MergeRefusedException if it does not fit into the memory of a process like this one */
     static void requireFits(MergePlan plan, OutputTensor tensor) throws MergeRefusedException {
-        if (!plan.touches(tensor.source().name()) || isOnePass(plan, tensor)) {
-            return;
+        String name = tensor.source().name();
+        boolean isView = tensor.source().strides() != null;
+        long memory = 0;
+        long most = 0;
+        if (isView || plan.touches(name) && !isOnePass(plan, tensor)) {
+            most = Math.max(tensor.source().bytes(), isView ? bounded(tensor.source()) * Double.BYTES : tensor.bytes());
+            memory = isView && !plan.touches(name) ? most : memory(plan, tensor);
         }
-        long memory = memory(plan, tensor);
-        long most = Math.max(tensor.source().bytes(), tensor.bytes());
+        for (int adapter = 0; adapter < plan.adapters(); adapter++) {
+            for (TensorInfo factor : plan.factors(name, adapter)) {
+                long floats = bounded(factor) * Float.BYTES;
+                most = Math.max(most, floats);
+                memory += floats;
+            }
+        }
         if (memory > Runtime.getRuntime().maxMemory() / 10 * 9 || most > Integer.MAX_VALUE - 8) {
             throw new MergeRefusedException(
                     Code.TOO_LARGE,
@@ -105,6 +115,11 @@ final class TensorMerge {
                                     memory >> 20,
                                     Runtime.getRuntime().maxMemory() >> 20));
         }
+    }
+
+    /** Elements of a tensor; of more than an array can hold, so many that none holds them. */
+    private static long bounded(TensorInfo tensor) {
+        return Math.min(tensor.shape().elements(), Integer.MAX_VALUE);
     }
 
     private static int rowElements(Shape shape) {

@@ -17,6 +17,8 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.NoSuchFileException;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -55,11 +57,21 @@ public final class ObjectStore {
         String place = path.toUri().getScheme() + "://" + path.toUri().getAuthority();
         FileSystem known = fileSystems.get(place); // Hadoop's own cache asks for the user at every call
         if (known == null) {
-            FileSystem fileSystem = path.getFileSystem(configuration);
-            known = fileSystem instanceof LocalFileSystem local ? local.getRawFileSystem() : fileSystem;
+            known = opened(path);
             fileSystems.put(place, known);
         }
         return known;
+    }
+
+    private FileSystem opened(Path path) throws IOException {
+        try {
+            FileSystem fileSystem = path.getFileSystem(configuration);
+            fileSystem.makeQualified(path); // another machine's files, and other places that it has not
+            return fileSystem instanceof LocalFileSystem local ? local.getRawFileSystem() : fileSystem;
+        } catch (RuntimeException e) {
+            Throwable cause = e.getCause() == null ? e : e.getCause();
+            throw new IOException("no file system for " + path + ": " + cause.getMessage(), e);
+        }
     }
 
     /** One object as its listing would show it. */
@@ -73,14 +85,23 @@ public final class ObjectStore {
         return fileSystem(path).makeQualified(path).toString();
     }
 
-    /** The one spelling of a place that a user may spell in several ways; what is none stays as it is. */
+    /** The one spelling of a place that a user may spell in several ways, links followed; what is none stays as it is. */
     public String place(String uri) {
         try {
             Path path = path(uri);
-            return new Path(fileSystem(path).makeQualified(path).toUri().normalize()).toString();
-        } catch (IOException e) {
+            Path place = new Path(fileSystem(path).makeQualified(path).toUri().normalize());
+            String text = place.toString();
+            return text.startsWith(LOCAL) ? LOCAL + real(java.nio.file.Path.of(text.substring(LOCAL.length()))) : text;
+        } catch (IOException | InvalidPathException e) {
             return uri;
         }
+    }
+
+    private static java.nio.file.Path real(java.nio.file.Path path) throws IOException {
+        if (Files.exists(path) || path.getParent() == null) {
+            return path.toRealPath();
+        }
+        return real(path.getParent()).resolve(path.getFileName());
     }
 
     /**
@@ -109,6 +130,12 @@ public final class ObjectStore {
         } catch (FileNotFoundException e) {
             throw new FileNotFoundException("no such file or folder: " + uri);
         }
+    }
+
+    /** Removes a file, if it is there. */
+    public void delete(String uri) throws IOException {
+        Path path = path(uri);
+        fileSystem(path).delete(path, false);
     }
 
     /** Names of what lies in a folder; none where there is no such folder. */

@@ -30,6 +30,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Bases and outputs of one file and of many, safetensors and torch: which tensor of which bytes is in which file. */
@@ -68,6 +69,29 @@ class MergeLayoutIT {
                         + "\"b.mask\":\"model-00002-of-00002.safetensors\","
                         + "\"b.nothing\":\"model-00002-of-00002.safetensors\"}}");
         folder.write("adapter.safetensors", and(diff("lycoris_a", 1), diff("lycoris_b", 10)));
+    }
+
+    @Test
+    void aRefusalMidwayLeavesNoShardAndNoIndexOfAnEarlierMerge() throws Exception {
+        folder.merge("adapter.safetensors", "base", "out");
+        assertThat(folder.files()).contains("out/" + INDEX);
+        folder.write("adapter.safetensors", and(diff("lycoris_a", 1), diff("lycoris_b", Float.NaN)));
+        Called called = folder.merge("adapter.safetensors", "base", "out");
+        assertThat(called.status()).isEqualTo(4);
+        assertThat(called.err()).contains("NOT_FINITE");
+        assertThat(folder.files())
+                .doesNotContain("out/" + INDEX, "out/model-00001-of-00002.safetensors")
+                .contains("out/model-00002-of-00002.safetensors"); // of the earlier one, whole
+    }
+
+    @ParameterizedTest
+    @CsvSource({"expanded.pt, TOO_LARGE, huge takes", "metadata_name.pt, UNSUPPORTED_BASE, of the name __metadata__"})
+    void aTorchFileThatNoSafetensorsFileCanHoldIsRefused(String base, String code, String said) throws Exception {
+        Files.copy(Path.of("src/test/resources/torch", base), path.resolve(base));
+        folder.write("one.safetensors", diff("lycoris_a", 1));
+        Called called = folder.merge("one.safetensors", base, "out.safetensors");
+        assertThat(called.status()).as(called.err()).isEqualTo(4);
+        assertThat(called.err()).contains(code).contains(said);
     }
 
     @Test

@@ -5,10 +5,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.doraxis.tensorfile.SafetensorsWriter.Tensor;
 import io.doraxis.tensorfile.Shape;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Plans as people and programs write them. */
 class MergePlanIT {
@@ -71,5 +75,60 @@ class MergePlanIT {
         assertThat(called.out())
                 .contains("1 merges: 1 REFUSED")
                 .contains("REFUSED NOT_AN_ADAPTER: " + folder.at("base.safetensors") + ": ");
+    }
+
+    @Test
+    void anOutputNowhereIsARowAndTheOthersAreMerged() throws IOException {
+        String adapter = folder.at("adapter.safetensors");
+        Called called = merge(
+                "plan.csv",
+                "adapter,base,output\n"
+                        + row(adapter, "hdfs://nohost.invalid/a.safetensors")
+                        + row("abfs://x/y", folder.at("other.safetensors"))
+                        + row(adapter, folder.at("out.safetensors")));
+        assertThat(called.status()).as(called.err()).isEqualTo(1);
+        assertThat(called.out())
+                .contains("3 merges: 1 DONE, 2 FAILED")
+                .contains("no file system for hdfs://nohost.invalid/a.safetensors: ");
+        assertThat(folder.files()).contains("out.safetensors");
+    }
+
+    @Test
+    void whatOneRowWritesNoOtherReads() throws IOException {
+        String adapter = folder.at("adapter.safetensors");
+        Called called = merge(
+                "plan.csv",
+                "adapter,base,output\n"
+                        + row(adapter, folder.at("new.safetensors"))
+                        + "%s,%s,%s%n".formatted(adapter, folder.at("new.safetensors"), folder.at("out.safetensors")));
+        assertThat(called.status()).isEqualTo(1);
+        assertThat(called.err()).contains("new.safetensors, which another row reads");
+        assertThat(folder.files()).doesNotContain("new.safetensors", "out.safetensors");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"1d", "0x1p3", "NaN", "1;2;3", "-"})
+    void aStrengthIsADecimalNumberOneForAllOrOneForEach(String strength) throws IOException {
+        String row = row(folder.at("adapter.safetensors"), folder.at("out.safetensors"))
+                .strip();
+        Called called = merge("plan.csv", "adapter,base,output,strength\n" + row + "," + strength + "\n");
+        assertThat(called.status()).as(called.out()).isEqualTo(4);
+        assertThat(called.out()).contains("INCOMPLETE_ROW");
+    }
+
+    @Test
+    void whatIsReadIsNotReplacedThroughALink() throws IOException {
+        Files.createSymbolicLink(path.resolve("here"), path);
+        Files.createSymbolicLink(path.resolve("link.safetensors"), path.resolve("base.safetensors"));
+        byte[] before = folder.bytes("base.safetensors");
+        for (String output : List.of("here/base.safetensors", "here/adapter.safetensors", "here")) {
+            Called called = folder.merge("adapter.safetensors", "base.safetensors", output);
+            assertThat(called.status()).as(output).isEqualTo(4);
+            assertThat(called.err()).contains("is read for this merge");
+        }
+        assertThat(folder.merge("adapter.safetensors", "link.safetensors", "base.safetensors")
+                        .status())
+                .isEqualTo(4);
+        assertThat(folder.bytes("base.safetensors")).isEqualTo(before);
     }
 }

@@ -83,7 +83,10 @@ public final class PeftTraps {
                 untargeted.add(name);
             }
         }
-        add(PEFT_UNTARGETED, untargeted, "target_modules does not name %d modules, which PEFT drops without a word: ");
+        add(
+                PEFT_UNTARGETED,
+                untargeted,
+                "PEFT would not adapt %d modules by the configuration, and drops them without a word: ");
         add(
                 PEFT_PREFIX_MISSING,
                 unprefixed,
@@ -93,10 +96,7 @@ public final class PeftTraps {
     private void ranks() {
         List<String> others = new ArrayList<>();
         for (AdapterModule module : adapter.modules()) {
-            boolean product = module.algorithm() == Algorithm.LORA || module.algorithm() == Algorithm.LOHA;
-            if (product
-                    && module.rank() != null
-                    && module.rank() != config.rankOf(AdapterIndex.peftPath(module.name()))) {
+            if (config.givesOtherRank(module)) {
                 others.add(module.name());
             }
         }
@@ -112,11 +112,7 @@ public final class PeftTraps {
             Double first = null;
             boolean differs = false;
             for (Map.Entry<String, Double> entry : pattern.entrySet()) {
-                if (PeftPattern.first(
-                                Map.of(entry.getKey(), entry.getValue()),
-                                AdapterIndex.peftPath(module.name()),
-                                config.budget())
-                        .isPresent()) {
+                if (config.expressions().matchesEnd(entry.getKey(), AdapterIndex.peftPath(module.name()))) {
                     used.put(entry.getKey(), true);
                     differs |= first != null && !first.equals(entry.getValue());
                     first = first == null ? entry.getValue() : first;

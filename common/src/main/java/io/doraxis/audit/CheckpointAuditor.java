@@ -243,7 +243,7 @@ public final class CheckpointAuditor {
                     Finding.Code.PEFT_CONFIG,
                     "the expressions of adapter_config.json took too long: some were not tried"));
         }
-        boolean saved = config != null && !config.modulesToSave().isEmpty();
+        boolean saved = config != null && !config.targets().saved().isEmpty();
         if (adapter.unrecognised() > 0 && !saved) {
             findings.add(new Finding(
                     Finding.Code.UNRECOGNISED_TENSORS,

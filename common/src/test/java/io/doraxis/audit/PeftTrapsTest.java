@@ -90,7 +90,7 @@ class PeftTrapsTest {
                         "{\"peft_type\":\"LORA\",\"r\":1,\"target_modules\":[\"a\"]}",
                         lora(PREFIX, false, "a", "x.a", "xa")))
                 .containsExactly(
-                        "PEFT_UNTARGETED: target_modules does not name 1 modules, which PEFT drops without a word: "
+                        "PEFT_UNTARGETED: PEFT would not adapt 1 modules by the configuration, and drops them without a word: "
                                 + PREFIX + "xa");
     }
 

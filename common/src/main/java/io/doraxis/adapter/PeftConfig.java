@@ -59,6 +59,11 @@ public record PeftConfig(
         }
     }
 
+    /** Whether PEFT has its {@code peft_type}. */
+    public boolean isOfKnownType() {
+        return PeftFields.isType(peftType);
+    }
+
     /** The scale of a module's product, by PEFT's own rules. */
     Scaling scaling(String path) {
         int rank = rankOf(path);

@@ -6,7 +6,6 @@ import io.doraxis.adapter.Algorithm;
 import io.doraxis.adapter.ModuleTensors;
 import io.doraxis.adapter.PeftConfig;
 import io.doraxis.adapter.Role;
-import java.util.Set;
 
 /** The facts that an adapter_config.json adds: of the file, and of each module. */
 final class PeftFacts {
@@ -14,12 +13,10 @@ final class PeftFacts {
     private final long ofFile;
     private final Algorithm algorithm;
 
-    /** @param knownTypes the names of PEFT's types */
-    PeftFacts(PeftConfig config, Set<String> knownTypes) {
+    PeftFacts(PeftConfig config) {
         this.config = config;
-        String type = config.peftType();
-        algorithm = algorithm(type);
-        boolean known = type != null && knownTypes.contains(type);
+        algorithm = algorithm(config.peftType());
+        boolean known = config.isOfKnownType();
         ofFile = Fact.PEFT_CONFIG.bit()
                 | Fact.PEFT_TYPE_UNKNOWN.when(!known)
                 | Fact.PEFT_TYPE_UNREAD.when(known && algorithm == null)

@@ -10,7 +10,6 @@ import io.doraxis.audit.CheckpointAudit.AdapterContents;
 import io.doraxis.audit.CheckpointAudit.Contents;
 import io.doraxis.audit.CheckpointAudit.Part;
 import io.doraxis.catalog.Checkpoint;
-import io.doraxis.catalog.StoredObject;
 import io.doraxis.consumer.ConsumerRules;
 import io.doraxis.dora.Atlas;
 import io.doraxis.dora.AxisClassifier;
@@ -173,9 +172,7 @@ public final class CheckpointAuditor {
             findings.add(new Finding(Finding.Code.CLAIM_CONFLICT, license.conflict()));
         }
         AdapterIndex alone = AdapterIndex.of(index, data, config).withClaims(claims);
-        StoredObject first = checkpoint.weights().get(0);
-        CheckpointKind kind =
-                CheckpointKind.of(index, alone, first.fileName(), checkpoint.form() == Checkpoint.Form.PEFT_DIRECTORY);
+        CheckpointKind kind = CheckpointKind.of(index, alone, checkpoint.form() == Checkpoint.Form.PEFT_DIRECTORY);
         if (kind != CheckpointKind.ADAPTER) {
             FamilyMatch family = kind == CheckpointKind.MODEL ? family(index) : null;
             return new Contents(kind, index, parts, config, family, license, null);

@@ -51,6 +51,9 @@ final class PeftExpressions {
             if (matchesEnd(entry.getKey(), path)) {
                 return OptionalDouble.of(entry.getValue());
             }
+            if (isGivenUp()) {
+                break;
+            }
         }
         return OptionalDouble.empty();
     }
@@ -59,7 +62,7 @@ final class PeftExpressions {
     boolean matchesEnd(String key, String path) {
         Expression names = read.computeIfAbsent(key, PeftExpressions::read);
         return names.names != null
-                ? isNamed(names, !names.whole, path)
+                ? isNamed(names.names, !names.whole, path)
                 : matches("(.*\\.)?(" + key + ")", path).orElse(false);
     }
 
@@ -67,8 +70,7 @@ final class PeftExpressions {
     Optional<Boolean> matches(String expression, String path) {
         Expression known = read.computeIfAbsent(expression, PeftExpressions::read);
         if (known.names != null) {
-            boolean named = isNamed(known, false, path);
-            return isGivenUp() ? Optional.empty() : Optional.of(named);
+            return told(isNamed(known.names, false, path));
         }
         int cost = 1 + expression.length() / LENGTH_PER_STEP;
         steps -= cost;
@@ -80,6 +82,15 @@ final class PeftExpressions {
         } catch (GivenUp | StackOverflowError e) {
             return Optional.empty();
         }
+    }
+
+    /** Whether the path is one of the names, or ends with one behind a dot; empty where it cannot be told. */
+    Optional<Boolean> areNamed(List<String> names, String path) {
+        return told(isNamed(names, true, path));
+    }
+
+    private Optional<Boolean> told(boolean named) {
+        return isGivenUp() ? Optional.empty() : Optional.of(named);
     }
 
     /** Whether all steps were taken, so that some expressions were not tried to the end. */
@@ -124,8 +135,8 @@ final class PeftExpressions {
         return name.toString();
     }
 
-    private boolean isNamed(Expression expression, boolean byItsEnd, String path) {
-        for (String name : expression.names) {
+    private boolean isNamed(List<String> names, boolean byItsEnd, String path) {
+        for (String name : names) {
             if (--steps < 0) {
                 return false;
             }

@@ -16,10 +16,8 @@ public record PeftNames(List<String> names, boolean isExpression) {
         return names.isEmpty();
     }
 
-    /** Whether they are a path or its end behind a dot, or the expression matches all of it; empty where it cannot be told. */
+    /** Whether one of them is the path or its end behind a dot, or the expression matches all of it; empty where it cannot be told. */
     Optional<Boolean> include(String path, PeftExpressions expressions) {
-        return isExpression
-                ? expressions.matches(names.get(0), path)
-                : Optional.of(names.stream().anyMatch(name -> path.equals(name) || path.endsWith("." + name)));
+        return isExpression ? expressions.matches(names.get(0), path) : expressions.areNamed(names, path);
     }
 }

@@ -86,6 +86,21 @@ class PeftExpressionsTest {
     }
 
     @Test
+    void manyModulesTimesManyNamesAreGivenUp() {
+        Map<String, Double> patterns = new LinkedHashMap<>();
+        for (int i = 0; i < 100_000; i++) {
+            patterns.put("x" + i, 1.0);
+        }
+        List<String> names = List.copyOf(patterns.keySet());
+        PeftExpressions expressions = new PeftExpressions();
+        for (int module = 0; module < 100_000; module++) {
+            expressions.first(patterns, PATH);
+            expressions.areNamed(names, PATH);
+        }
+        assertThat(expressions.isGivenUp()).isTrue();
+    }
+
+    @Test
     void aListOfNamesMayBeLong() {
         List<String> paths = new ArrayList<>();
         for (int i = 0; i < 2_000; i++) {

@@ -23,6 +23,7 @@ import io.doraxis.naming.FamilyMatch;
 import io.doraxis.tensorfile.Finding;
 import io.doraxis.tensorfile.PickleScan;
 import io.doraxis.tensorfile.SafetensorsReader;
+import io.doraxis.tensorfile.Tally;
 import io.doraxis.tensorfile.TensorData;
 import io.doraxis.tensorfile.TensorIndex;
 import io.doraxis.tensorfile.TensorInfo;
@@ -146,7 +147,8 @@ public final class CheckpointAuditor {
             contents = contents(checkpoint, index, read, config.orElse(null), claims, data, log.findings());
         }
         warnOfPickles(log);
-        return new CheckpointAudit(checkpoint, log.reading(read.size()), contents, log.findings(), log.pickles());
+        return new CheckpointAudit(
+                checkpoint, log.reading(read.size()), contents, Finding.capped(log.findings()), log.pickles());
     }
 
     private static void warnOfPickles(ReadingLog log) {
@@ -223,15 +225,11 @@ public final class CheckpointAuditor {
 
     private static List<Finding> oddities(AdapterIndex adapter, PeftConfig config) {
         List<Finding> findings = new ArrayList<>();
-        List<String> incomplete = adapter.modules().stream()
+        Tally incomplete = new Tally();
+        adapter.modules().stream()
                 .filter(module -> !module.isComplete())
-                .map(AdapterModule::name)
-                .toList();
-        if (!incomplete.isEmpty()) {
-            findings.add(new Finding(
-                    Finding.Code.INCOMPLETE_MODULE,
-                    incomplete.size() + " modules lack factors, such as " + incomplete.get(0)));
-        }
+                .forEach(module -> incomplete.add(module.name()));
+        incomplete.report(Finding.Code.INCOMPLETE_MODULE, "%d modules lack factors, such as ", findings);
         if (config != null) {
             findings.addAll(PeftTraps.of(adapter, config));
         }

@@ -95,6 +95,15 @@ class PeftTrapsTest {
     }
 
     @Test
+    void modulesThatAreExcluded() {
+        assertThat(findings(
+                        "{\"peft_type\":\"LORA\",\"r\":1,\"target_modules\":[\"a\"],\"exclude_modules\":[\"x.a\"]}",
+                        lora(PREFIX, false, "a", "x.a")))
+                .containsExactly("PEFT_UNTARGETED: PEFT would not adapt 1 modules by the configuration, and drops them"
+                        + " without a word: " + PREFIX + "x.a");
+    }
+
+    @Test
     void modulesWithoutThePrefix() {
         assertThat(findings("{\"peft_type\":\"LORA\",\"r\":1,\"target_modules\":[\"a\"]}", lora("", false, "a")))
                 .containsExactly("PEFT_PREFIX_MISSING: 1 modules without base_model.model. before them, which PEFT does"

@@ -4,6 +4,7 @@ import io.doraxis.adapter.AdapterIndex;
 import io.doraxis.adapter.AdapterModule;
 import io.doraxis.adapter.CheckpointKind;
 import io.doraxis.adapter.DialectClassifier;
+import io.doraxis.adapter.MetadataClaims;
 import io.doraxis.adapter.PeftConfig;
 import io.doraxis.adapter.PeftTraps;
 import io.doraxis.audit.CheckpointAudit.AdapterContents;
@@ -19,6 +20,7 @@ import io.doraxis.naming.BaseMatch;
 import io.doraxis.naming.BaseNames;
 import io.doraxis.naming.BaseWeight;
 import io.doraxis.naming.Families;
+import io.doraxis.naming.FamilyClaims;
 import io.doraxis.naming.FamilyMatch;
 import io.doraxis.tensorfile.Finding;
 import io.doraxis.tensorfile.PickleScan;
@@ -170,14 +172,12 @@ public final class CheckpointAuditor {
             TensorData data,
             List<Finding> findings) {
         LicenseClaims license = LicenseClaims.of(index.metadata(), claims);
-        if (license.conflict() != null) {
-            findings.add(new Finding(Finding.Code.CLAIM_CONFLICT, license.conflict()));
-        }
         AdapterIndex alone = AdapterIndex.of(index, data, config).withClaims(claims);
         CheckpointKind kind = CheckpointKind.of(index, alone, checkpoint.form() == Checkpoint.Form.PEFT_DIRECTORY);
         if (kind != CheckpointKind.ADAPTER) {
             FamilyMatch family = kind == CheckpointKind.MODEL ? family(index) : null;
-            return new Contents(kind, index, parts, config, family, license, null);
+            List<String> conflicts = conflicts(license, alone.claims(), family, findings);
+            return new Contents(kind, index, parts, config, family, license, conflicts, null);
         }
         AdapterIndex adapter = alone;
         if (base != null) {
@@ -195,19 +195,31 @@ public final class CheckpointAuditor {
         }
         findings.addAll(verdict.findings());
         findings.addAll(oddities(adapter, config));
+        FamilyMatch family = family(adapter);
         return new Contents(
                 kind,
                 index,
                 parts,
                 config,
-                family(adapter),
+                family,
                 license,
+                conflicts(license, adapter.claims(), family, findings),
                 new AdapterContents(
                         adapter,
                         DialectClassifier.classify(adapter),
                         verdict,
                         values.orElse(null),
                         rules.predict(adapter, verdict, config)));
+    }
+
+    private static List<String> conflicts(
+            LicenseClaims license, MetadataClaims claims, FamilyMatch family, List<Finding> findings) {
+        List<String> conflicts = FamilyClaims.conflicts(claims, family);
+        if (license.conflict() != null) {
+            conflicts.add(license.conflict());
+        }
+        conflicts.forEach(conflict -> findings.add(new Finding(Finding.Code.CLAIM_CONFLICT, conflict)));
+        return conflicts;
     }
 
     private static FamilyMatch family(AdapterIndex adapter) {

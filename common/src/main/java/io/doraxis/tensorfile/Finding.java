@@ -56,7 +56,7 @@ public record Finding(Code code, String detail) implements Serializable {
         INCOMPLETE_MODULE,
         /** Tensors that no rule of the adapter's dialect explains. */
         UNRECOGNISED_TENSORS,
-        /** What the metadata says about the axis is not what the shapes prove, or a card says of the licence something else. */
+        /** Claims about the axis or the base model that the shapes contradict, or two different ones about the licence. */
         CLAIM_CONFLICT,
         /** The expressions of adapter_config.json took too long and were given up. */
         PEFT_CONFIG,

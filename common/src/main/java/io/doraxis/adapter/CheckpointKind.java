@@ -1,9 +1,9 @@
 package io.doraxis.adapter;
 
+import io.doraxis.tensorfile.Dtype;
 import io.doraxis.tensorfile.TensorIndex;
 import io.doraxis.tensorfile.TensorInfo;
 import java.util.List;
-import java.util.Locale;
 import java.util.regex.Pattern;
 
 /** What a tensor file is for. Stored in the audit table: never renamed. */
@@ -27,29 +27,33 @@ public enum CheckpointKind {
             "ip_adapter",
             "image_proj",
             "adapter.body");
-    private static final Pattern TRAINING_FILE =
-            Pattern.compile("(optimizer|scheduler|rng_state|random_states|training_args|scaler|optim)[^/]*");
+
+    /** What torch's optimizers, and 8-bit ones, keep for each parameter. */
+    private static final List<String> OPTIMIZER_STATE =
+            List.of(".exp_avg", "exp_avg.", ".exp_inf", ".momentum_buffer", ".square_avg", ".qmap1");
+
     private static final Pattern EMBEDDING_NAME =
             Pattern.compile("emb_params|clip_[lg]|t5|t5xxl|<[^>]+>|string_to_param\\..*|bundle_emb\\..*");
 
     /**
      * Tells adapters from everything else by their tensors.
      *
-     * @param fileName last part of the file's path
      * @param peftDirectory whether an adapter_config.json lies beside it
      */
-    public static CheckpointKind of(TensorIndex index, AdapterIndex adapter, String fileName, boolean peftDirectory) {
+    public static CheckpointKind of(TensorIndex index, AdapterIndex adapter, boolean peftDirectory) {
         int tensors = index.tensors().size();
         boolean complete = adapter.modules().stream().anyMatch(AdapterModule::isComplete);
         boolean mostly = (tensors - adapter.unrecognised()) * 2 >= tensors;
         if (complete && (mostly || peftDirectory)) {
             return ADAPTER;
         }
-        if (TRAINING_FILE.matcher(fileName.toLowerCase(Locale.ROOT)).matches()
-                || anyName(index, ".exp_avg", "exp_avg.")) {
+        if (tensors == 0) {
+            return OTHER;
+        }
+        if (anyName(index, OPTIMIZER_STATE) || index.tensors().stream().allMatch(CheckpointKind::isFlatBytes)) {
             return OPTIMIZER;
         }
-        if (tensors == 0 || anyName(index, OTHER_NETWORKS.toArray(String[]::new))) {
+        if (anyName(index, OTHER_NETWORKS)) {
             return OTHER;
         }
         return tensors <= MOST_EMBEDDINGS && index.tensors().stream().allMatch(CheckpointKind::isEmbedding)
@@ -62,7 +66,12 @@ public enum CheckpointKind {
                 && EMBEDDING_NAME.matcher(tensor.name()).matches();
     }
 
-    private static boolean anyName(TensorIndex index, String... parts) {
+    /** As generators keep their state. */
+    private static boolean isFlatBytes(TensorInfo tensor) {
+        return tensor.dtype() == Dtype.U8 && tensor.shape().rank() == 1;
+    }
+
+    private static boolean anyName(TensorIndex index, List<String> parts) {
         for (TensorInfo tensor : index.tensors()) {
             for (String part : parts) {
                 if (tensor.name().contains(part)) {

@@ -280,7 +280,7 @@ final class ModuleReader {
 
     private Scaling product(String name, ModuleTensors t, Layer layer, OptionalDouble alpha) {
         if (config != null) {
-            return config.scaling(AdapterIndex.peftPath(name), layer.rank);
+            return config.scaling(AdapterIndex.peftPath(name));
         }
         if (layer.rank == null || layer.rank == 0) {
             return Scaling.NONE;

@@ -6,20 +6,21 @@ import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.json.JsonReadFeature;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * What {@code adapter_config.json} says, as far as shapes and scales depend on it. Names and defaults are PEFT 0.21's.
  *
  * @param rank {@code r}; null when absent
  * @param alpha {@code lora_alpha}, or for LoHa and LoKr {@code alpha}; null when absent
- * @param targetModules names, or the one regular expression; empty when absent
- * @param targetIsPattern whether {@code target_modules} is one text: a regular expression or a shorthand
  * @param transform what IA3's and OFT's layers depend on
  * @param fields names of all its fields, the first few hundred
+ * @param expressions that its fields hold
  */
 public record PeftConfig(
         String peftType,
@@ -30,20 +31,18 @@ public record PeftConfig(
         boolean fanInFanOut,
         Map<String, Double> rankPattern,
         Map<String, Double> alphaPattern,
-        List<String> targetModules,
-        boolean targetIsPattern,
-        List<String> modulesToSave,
+        PeftTargets targets,
         String baseModel,
         PeftTransform transform,
         List<String> fields,
-        PeftPattern.Budget budget) {
+        PeftExpressions expressions) {
     /** Python's parser, which PEFT uses, takes NaN and Infinity too. */
     private static final JsonFactory JSON = JsonFactory.builder()
             .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
             .build();
 
     private static final int MAX_FIELDS = 300;
-    private static final double DEFAULT_RANK = 8;
+    private static final int DEFAULT_RANK = 8;
     private static final double DEFAULT_ALPHA = 8;
 
     /**
@@ -60,13 +59,19 @@ public record PeftConfig(
         }
     }
 
+    /** Whether PEFT has its {@code peft_type}. */
+    public boolean isOfKnownType() {
+        return PeftFields.isType(peftType);
+    }
+
     /** The scale of a module's product, by PEFT's own rules. */
-    Scaling scaling(String path, Integer rankOfTensors) {
-        double rank = PeftPattern.first(rankPattern, path, budget)
-                .orElse(this.rank == null ? (rankOfTensors == null ? DEFAULT_RANK : rankOfTensors) : this.rank);
-        double alpha =
-                PeftPattern.first(alphaPattern, path, budget).orElse(this.alpha == null ? DEFAULT_ALPHA : this.alpha);
-        if (!(rank > 0) || !Double.isFinite(alpha)) {
+    Scaling scaling(String path) {
+        int rank = rankOf(path);
+        double alpha = expressions.first(alphaPattern, path).orElse(this.alpha == null ? DEFAULT_ALPHA : this.alpha);
+        if (isGivenUp()) {
+            return new Scaling(null, null, "adapter_config.json's expressions took too long");
+        }
+        if (rank <= 0 || !Double.isFinite(alpha)) {
             return new Scaling(alpha, null, "adapter_config.json gives no scale");
         }
         return new Scaling(alpha, alpha / (useRslora ? Math.sqrt(rank) : rank), "alpha from adapter_config.json");
@@ -74,20 +79,17 @@ public record PeftConfig(
 
     /** The rank that PEFT gives a module. */
     int rankOf(String path) {
-        return (int) PeftPattern.first(rankPattern, path, budget).orElse(rank == null ? DEFAULT_RANK : rank);
+        return (int) expressions.first(rankPattern, path).orElse(rank == null ? DEFAULT_RANK : rank);
     }
 
-    /** Whether {@code target_modules} names the module at that path, by PEFT's own rules; true where it cannot be told. */
+    /** Whether PEFT makes the module's factors of another rank than they have, and so cannot load them. */
+    public boolean givesOtherRank(AdapterModule module) {
+        return module.rank() != null && module.rank() != rankOf(AdapterIndex.peftPath(module.name())) && !isGivenUp();
+    }
+
+    /** Whether PEFT adapts the module at that path, by its own rules; true where it cannot be told. */
     public boolean targets(String path) {
-        if (targetModules.isEmpty()) {
-            return true;
-        }
-        if (targetIsPattern) {
-            String pattern = targetModules.get(0);
-            return pattern.equals("all-linear")
-                    || PeftPattern.fullMatch(pattern, path, budget).orElse(true);
-        }
-        return targetModules.stream().anyMatch(target -> path.equals(target) || path.endsWith("." + target));
+        return targets.include(path, expressions);
     }
 
     /**
@@ -95,17 +97,18 @@ public record PeftConfig(
      * without a dot before them. Empty where it is absent or cannot be told.
      */
     public Optional<Boolean> isFeedforward(String path) {
-        if (transform.feedforward() == null) {
+        PeftNames names = transform.feedforward();
+        if (names == null) {
             return Optional.empty();
         }
-        return transform.feedforwardIsPattern()
-                ? PeftPattern.fullMatch(transform.feedforward().get(0), path, budget)
-                : Optional.of(transform.feedforward().stream().anyMatch(path::endsWith));
+        return names.isExpression()
+                ? names.include(path, expressions)
+                : Optional.of(names.names().stream().anyMatch(path::endsWith));
     }
 
     /** Whether its expressions took too long, so that some modules were matched with none of them. */
     public boolean isGivenUp() {
-        return budget.isSpent();
+        return expressions.isGivenUp();
     }
 
     private static final class Reader {
@@ -119,12 +122,13 @@ public record PeftConfig(
         private boolean fanInFanOut;
         private Map<String, Double> rankPattern = Map.of();
         private Map<String, Double> alphaPattern = Map.of();
-        private List<String> targetModules = List.of();
-        private boolean targetIsPattern;
+        private PeftNames targetModules = PeftNames.NONE;
+        private PeftNames excludeModules = PeftNames.NONE;
         private List<String> modulesToSave = List.of();
+        private Set<Integer> layersToTransform = Set.of();
+        private List<String> layersPattern = List.of();
         private String baseModel;
-        private List<String> feedforward = PeftTransform.DEFAULT.feedforward();
-        private boolean feedforwardIsPattern;
+        private PeftNames feedforward = PeftTransform.DEFAULT.feedforward();
         private boolean constrained;
         private double epsilon = PeftTransform.DEFAULT.epsilon();
         private boolean shared;
@@ -155,14 +159,11 @@ public record PeftConfig(
                     fanInFanOut,
                     rankPattern,
                     alphaPattern,
-                    targetModules,
-                    targetIsPattern,
-                    modulesToSave,
+                    new PeftTargets(targetModules, excludeModules, modulesToSave, layersToTransform, layersPattern),
                     baseModel,
-                    new PeftTransform(
-                            feedforward, feedforwardIsPattern, constrained, epsilon, shared, series, terms, version),
+                    new PeftTransform(feedforward, constrained, epsilon, shared, series, terms, version),
                     List.copyOf(fields),
-                    new PeftPattern.Budget());
+                    new PeftExpressions());
         }
 
         /** Whether alpha is called so; it is {@code lora_alpha} elsewhere, and PEFT ignores the other one. */
@@ -181,11 +182,11 @@ public record PeftConfig(
                 case "fan_in_fan_out" -> fanInFanOut = isTrue();
                 case "rank_pattern" -> rankPattern = numbers();
                 case "alpha_pattern" -> alphaPattern = numbers();
-                case "target_modules" -> {
-                    targetIsPattern = parser.currentToken() == JsonToken.VALUE_STRING;
-                    targetModules = texts();
-                }
+                case "target_modules" -> targetModules = names();
+                case "exclude_modules" -> excludeModules = names();
                 case "modules_to_save" -> modulesToSave = texts();
+                case "layers_to_transform" -> layersToTransform = integers();
+                case "layers_pattern" -> layersPattern = texts();
                 case "base_model_name_or_path" -> baseModel = text();
                 default -> readTransform(field);
             }
@@ -194,10 +195,8 @@ public record PeftConfig(
 
         private void readTransform(String field) throws IOException {
             switch (field) {
-                case "feedforward_modules" -> {
-                    feedforwardIsPattern = parser.currentToken() == JsonToken.VALUE_STRING;
-                    feedforward = parser.currentToken() == JsonToken.VALUE_NULL ? null : texts();
-                }
+                case "feedforward_modules" ->
+                    feedforward = parser.currentToken() == JsonToken.VALUE_NULL ? null : names();
                 case "coft" -> constrained = isTrue();
                 case "eps" -> epsilon = numberOr(PeftTransform.DEFAULT.epsilon());
                 case "block_share" -> shared = isTrue();
@@ -234,6 +233,11 @@ public record PeftConfig(
             return parser.currentToken().isNumeric() ? parser.getDoubleValue() : null;
         }
 
+        private PeftNames names() throws IOException {
+            boolean isExpression = parser.currentToken() == JsonToken.VALUE_STRING;
+            return new PeftNames(texts(), isExpression);
+        }
+
         private List<String> texts() throws IOException {
             List<String> texts = new ArrayList<>();
             if (parser.currentToken() == JsonToken.VALUE_STRING) {
@@ -249,6 +253,22 @@ public record PeftConfig(
                 parser.skipChildren();
             }
             return List.copyOf(texts);
+        }
+
+        /** A number, or a list of some. */
+        private Set<Integer> integers() throws IOException {
+            Set<Integer> integers = new HashSet<>();
+            if (parser.currentToken() == JsonToken.VALUE_NUMBER_INT) {
+                integers.add(parser.getIntValue());
+            } else if (parser.currentToken() == JsonToken.START_ARRAY) {
+                while (parser.nextToken() != JsonToken.END_ARRAY) {
+                    if (parser.currentToken() == JsonToken.VALUE_NUMBER_INT) {
+                        integers.add(parser.getIntValue());
+                    }
+                    parser.skipChildren();
+                }
+            }
+            return Set.copyOf(integers);
         }
 
         private Map<String, Double> numbers() throws IOException {

@@ -23,14 +23,19 @@ final class PeftFields {
         return fields;
     }
 
+    /** Whether PEFT has that type. */
+    static boolean isType(String peftType) {
+        return BY_TYPE.containsKey(peftType) && !ALL.equals(peftType);
+    }
+
     /** Of these fields those that PEFT ignores for that type, in their order; none for a type that it does not know. */
     static List<String> unknown(String peftType, List<String> fields) {
-        Set<String> known = BY_TYPE.get(peftType);
-        return known == null || ALL.equals(peftType)
-                ? List.of()
-                : fields.stream()
-                        .filter(field ->
-                                !known.contains(field) && !BY_TYPE.get(ALL).contains(field))
-                        .toList();
+        if (!isType(peftType)) {
+            return List.of();
+        }
+        return fields.stream()
+                .filter(field -> !BY_TYPE.get(peftType).contains(field)
+                        && !BY_TYPE.get(ALL).contains(field))
+                .toList();
     }
 }

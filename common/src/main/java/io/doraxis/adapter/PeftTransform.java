@@ -1,13 +1,10 @@
 package io.doraxis.adapter;
 
-import java.util.List;
-
 /**
  * How PEFT's IA3 and OFT make a layer of their tensors, as {@code adapter_config.json} says it. Names and defaults are
  * PEFT 0.21's.
  *
- * @param feedforward names of {@code feedforward_modules}, or the one regular expression; null when absent
- * @param feedforwardIsPattern whether it is one text
+ * @param feedforward {@code feedforward_modules}; null when absent
  * @param constrained {@code coft}: the parameters of a rotation are shrunk to {@code epsilon}
  * @param shared {@code block_share}: one block rotates all inputs
  * @param series {@code use_cayley_neumann}: a series in place of the inverse
@@ -15,8 +12,7 @@ import java.util.List;
  * @param version {@code peft_version} of the program that wrote it; null when absent, as before 0.18
  */
 public record PeftTransform(
-        List<String> feedforward,
-        boolean feedforwardIsPattern,
+        PeftNames feedforward,
         boolean constrained,
         double epsilon,
         boolean shared,
@@ -24,5 +20,5 @@ public record PeftTransform(
         int terms,
         String version) {
     /** What holds where the file says nothing. */
-    public static final PeftTransform DEFAULT = new PeftTransform(null, false, false, 6e-5, false, true, 5, null);
+    public static final PeftTransform DEFAULT = new PeftTransform(null, false, 6e-5, false, true, 5, null);
 }

@@ -9,18 +9,18 @@ import static io.doraxis.tensorfile.Finding.Code.PEFT_UNKNOWN_FIELD;
 import static io.doraxis.tensorfile.Finding.Code.PEFT_UNTARGETED;
 
 import io.doraxis.tensorfile.Finding;
+import io.doraxis.tensorfile.Tally;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * Where a PEFT directory means something else than it seems to: what PEFT 0.21.2 drops or ignores, mostly without a
  * word (its loading, run on small models).
  */
 public final class PeftTraps {
-    private static final int NAMES_KEPT = 5;
-
     private final AdapterIndex adapter;
     private final PeftConfig config;
     private final List<Finding> findings = new ArrayList<>();
@@ -42,39 +42,32 @@ public final class PeftTraps {
         return traps.findings;
     }
 
-    private void add(Finding.Code code, List<String> names, String what) {
-        if (!names.isEmpty()) {
-            String shown = String.join(", ", names.subList(0, Math.min(NAMES_KEPT, names.size())));
-            findings.add(new Finding(code, what.formatted(names.size()) + shown));
-        }
-    }
-
     private void fields() {
-        add(
-                PEFT_UNKNOWN_FIELD,
-                PeftFields.unknown(config.peftType(), config.fields()),
-                "%d fields that PEFT 0.21 does not know, and ignores: ");
+        Tally unknown = new Tally();
+        PeftFields.unknown(config.peftType(), config.fields()).forEach(unknown::add);
+        unknown.report(PEFT_UNKNOWN_FIELD, "%d fields that PEFT 0.21 does not know, and ignores: ", findings);
     }
 
     private void magnitudes() {
         if (!"LORA".equals(config.peftType())) {
             return;
         }
-        List<String> with = new ArrayList<>();
-        List<String> without = new ArrayList<>();
+        Tally with = new Tally();
+        Tally without = new Tally();
         for (AdapterModule module : adapter.modules()) {
             (module.hasDora() ? with : without).add(module.name());
         }
         if (!config.useDora()) {
-            add(PEFT_DORA_IGNORED, with, "use_dora is not true, so PEFT drops %d magnitudes without a word: ");
+            with.report(
+                    PEFT_DORA_IGNORED, "use_dora is not true, so PEFT drops %d magnitudes without a word: ", findings);
         } else {
-            add(PEFT_DORA_MISSING, without, "use_dora is true, and %d modules have no magnitude: ");
+            without.report(PEFT_DORA_MISSING, "use_dora is true, and %d modules have no magnitude: ", findings);
         }
     }
 
     private void targets() {
-        List<String> untargeted = new ArrayList<>();
-        List<String> unprefixed = new ArrayList<>();
+        Tally untargeted = new Tally();
+        Tally unprefixed = new Tally();
         for (AdapterModule module : adapter.modules()) {
             String name = module.name();
             if (!name.startsWith(AdapterIndex.PEFT_PREFIX)) {
@@ -83,57 +76,53 @@ public final class PeftTraps {
                 untargeted.add(name);
             }
         }
-        add(PEFT_UNTARGETED, untargeted, "target_modules does not name %d modules, which PEFT drops without a word: ");
-        add(
+        untargeted.report(
+                PEFT_UNTARGETED,
+                "PEFT would not adapt %d modules by the configuration, and drops them without a word: ",
+                findings);
+        unprefixed.report(
                 PEFT_PREFIX_MISSING,
-                unprefixed,
-                "%d modules without base_model.model. before them, which PEFT does not find: ");
+                "%d modules without base_model.model. before them, which PEFT does not find: ",
+                findings);
     }
 
     private void ranks() {
-        List<String> others = new ArrayList<>();
+        Tally others = new Tally();
         for (AdapterModule module : adapter.modules()) {
-            boolean product = module.algorithm() == Algorithm.LORA || module.algorithm() == Algorithm.LOHA;
-            if (product
-                    && module.rank() != null
-                    && module.rank() != config.rankOf(AdapterIndex.peftPath(module.name()))) {
+            if (config.givesOtherRank(module)) {
                 others.add(module.name());
             }
         }
-        add(PEFT_RANK, others, "the tensors of %d modules have another rank than the configuration: ");
+        others.report(PEFT_RANK, "the tensors of %d modules have another rank than the configuration: ", findings);
     }
 
     /** Keys match as expressions at the end of a path, and the first in the file's order counts; saving sorts them. */
     private void pattern(String field, Map<String, Double> pattern) {
-        Map<String, Boolean> used = new LinkedHashMap<>();
-        pattern.keySet().forEach(key -> used.put(key, false));
-        List<String> contested = new ArrayList<>();
+        Set<String> used = new HashSet<>();
+        Tally contested = new Tally();
         for (AdapterModule module : adapter.modules()) {
             Double first = null;
             boolean differs = false;
             for (Map.Entry<String, Double> entry : pattern.entrySet()) {
-                if (PeftPattern.first(
-                                Map.of(entry.getKey(), entry.getValue()),
-                                AdapterIndex.peftPath(module.name()),
-                                config.budget())
-                        .isPresent()) {
-                    used.put(entry.getKey(), true);
+                if (config.expressions().matchesEnd(entry.getKey(), AdapterIndex.peftPath(module.name()))) {
+                    used.add(entry.getKey());
                     differs |= first != null && !first.equals(entry.getValue());
                     first = first == null ? entry.getValue() : first;
+                }
+                if (config.isGivenUp()) {
+                    return; // nothing can be told of the rest
                 }
             }
             if (differs) {
                 contested.add(module.name());
             }
         }
-        List<String> unused = used.entrySet().stream()
-                .filter(entry -> !entry.getValue())
-                .map(Map.Entry::getKey)
-                .toList();
-        add(PEFT_PATTERN, unused, "%d keys of " + field + " match no module: ");
-        add(
+        Tally unused = new Tally();
+        pattern.keySet().stream().filter(key -> !used.contains(key)).forEach(unused::add);
+        unused.report(PEFT_PATTERN, "%d keys of " + field + " match no module: ", findings);
+        contested.report(
                 PEFT_PATTERN,
-                contested,
-                "keys of " + field + " give %d modules different values, of which the first counts: ");
+                "keys of " + field + " give %d modules different values, of which the first counts: ",
+                findings);
     }
 }

@@ -31,6 +31,7 @@ public record CheckpointAudit(
      * @param parts its weight files with what each of them holds; {@code index} is all of it
      * @param config null without an adapter_config.json
      * @param family the base model that its layers fit; null where they fit none
+     * @param claimConflicts claims of the licence and of the base model that contradict each other or the layers
      * @param adapter null when it is no adapter
      */
     public record Contents(
@@ -40,6 +41,7 @@ public record CheckpointAudit(
             PeftConfig config,
             FamilyMatch family,
             LicenseClaims license,
+            List<String> claimConflicts,
             AdapterContents adapter) {}
 
     /** A weight file with its header: places are counted in it. */

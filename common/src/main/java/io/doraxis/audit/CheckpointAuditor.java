@@ -4,13 +4,13 @@ import io.doraxis.adapter.AdapterIndex;
 import io.doraxis.adapter.AdapterModule;
 import io.doraxis.adapter.CheckpointKind;
 import io.doraxis.adapter.DialectClassifier;
+import io.doraxis.adapter.MetadataClaims;
 import io.doraxis.adapter.PeftConfig;
 import io.doraxis.adapter.PeftTraps;
 import io.doraxis.audit.CheckpointAudit.AdapterContents;
 import io.doraxis.audit.CheckpointAudit.Contents;
 import io.doraxis.audit.CheckpointAudit.Part;
 import io.doraxis.catalog.Checkpoint;
-import io.doraxis.catalog.StoredObject;
 import io.doraxis.consumer.ConsumerRules;
 import io.doraxis.dora.Atlas;
 import io.doraxis.dora.AxisClassifier;
@@ -20,10 +20,12 @@ import io.doraxis.naming.BaseMatch;
 import io.doraxis.naming.BaseNames;
 import io.doraxis.naming.BaseWeight;
 import io.doraxis.naming.Families;
+import io.doraxis.naming.FamilyClaims;
 import io.doraxis.naming.FamilyMatch;
 import io.doraxis.tensorfile.Finding;
 import io.doraxis.tensorfile.PickleScan;
 import io.doraxis.tensorfile.SafetensorsReader;
+import io.doraxis.tensorfile.Tally;
 import io.doraxis.tensorfile.TensorData;
 import io.doraxis.tensorfile.TensorIndex;
 import io.doraxis.tensorfile.TensorInfo;
@@ -147,7 +149,8 @@ public final class CheckpointAuditor {
             contents = contents(checkpoint, index, read, config.orElse(null), claims, data, log.findings());
         }
         warnOfPickles(log);
-        return new CheckpointAudit(checkpoint, log.reading(read.size()), contents, log.findings(), log.pickles());
+        return new CheckpointAudit(
+                checkpoint, log.reading(read.size()), contents, Finding.capped(log.findings()), log.pickles());
     }
 
     private static void warnOfPickles(ReadingLog log) {
@@ -169,16 +172,12 @@ public final class CheckpointAuditor {
             TensorData data,
             List<Finding> findings) {
         LicenseClaims license = LicenseClaims.of(index.metadata(), claims);
-        if (license.conflict() != null) {
-            findings.add(new Finding(Finding.Code.CLAIM_CONFLICT, license.conflict()));
-        }
         AdapterIndex alone = AdapterIndex.of(index, data, config).withClaims(claims);
-        StoredObject first = checkpoint.weights().get(0);
-        CheckpointKind kind =
-                CheckpointKind.of(index, alone, first.fileName(), checkpoint.form() == Checkpoint.Form.PEFT_DIRECTORY);
+        CheckpointKind kind = CheckpointKind.of(index, alone, checkpoint.form() == Checkpoint.Form.PEFT_DIRECTORY);
         if (kind != CheckpointKind.ADAPTER) {
             FamilyMatch family = kind == CheckpointKind.MODEL ? family(index) : null;
-            return new Contents(kind, index, parts, config, family, license, null);
+            List<String> conflicts = conflicts(license, alone.claims(), family, findings);
+            return new Contents(kind, index, parts, config, family, license, conflicts, null);
         }
         AdapterIndex adapter = alone;
         if (base != null) {
@@ -196,19 +195,31 @@ public final class CheckpointAuditor {
         }
         findings.addAll(verdict.findings());
         findings.addAll(oddities(adapter, config));
+        FamilyMatch family = family(adapter);
         return new Contents(
                 kind,
                 index,
                 parts,
                 config,
-                family(adapter),
+                family,
                 license,
+                conflicts(license, adapter.claims(), family, findings),
                 new AdapterContents(
                         adapter,
                         DialectClassifier.classify(adapter),
                         verdict,
                         values.orElse(null),
                         rules.predict(adapter, verdict, config)));
+    }
+
+    private static List<String> conflicts(
+            LicenseClaims license, MetadataClaims claims, FamilyMatch family, List<Finding> findings) {
+        List<String> conflicts = FamilyClaims.conflicts(claims, family);
+        if (license.conflict() != null) {
+            conflicts.add(license.conflict());
+        }
+        conflicts.forEach(conflict -> findings.add(new Finding(Finding.Code.CLAIM_CONFLICT, conflict)));
+        return conflicts;
     }
 
     private static FamilyMatch family(AdapterIndex adapter) {
@@ -226,15 +237,11 @@ public final class CheckpointAuditor {
 
     private static List<Finding> oddities(AdapterIndex adapter, PeftConfig config) {
         List<Finding> findings = new ArrayList<>();
-        List<String> incomplete = adapter.modules().stream()
+        Tally incomplete = new Tally();
+        adapter.modules().stream()
                 .filter(module -> !module.isComplete())
-                .map(AdapterModule::name)
-                .toList();
-        if (!incomplete.isEmpty()) {
-            findings.add(new Finding(
-                    Finding.Code.INCOMPLETE_MODULE,
-                    incomplete.size() + " modules lack factors, such as " + incomplete.get(0)));
-        }
+                .forEach(module -> incomplete.add(module.name()));
+        incomplete.report(Finding.Code.INCOMPLETE_MODULE, "%d modules lack factors, such as ", findings);
         if (config != null) {
             findings.addAll(PeftTraps.of(adapter, config));
         }
@@ -243,7 +250,7 @@ public final class CheckpointAuditor {
                     Finding.Code.PEFT_CONFIG,
                     "the expressions of adapter_config.json took too long: some were not tried"));
         }
-        boolean saved = config != null && !config.modulesToSave().isEmpty();
+        boolean saved = config != null && !config.targets().saved().isEmpty();
         if (adapter.unrecognised() > 0 && !saved) {
             findings.add(new Finding(
                     Finding.Code.UNRECOGNISED_TENSORS,

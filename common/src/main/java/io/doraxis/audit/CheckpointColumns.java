@@ -316,9 +316,7 @@ public final class CheckpointColumns {
         if (audit.adapter() != null) {
             conflicts.addAll(audit.adapter().verdict().claimConflicts());
         }
-        if (audit.contents().license().conflict() != null) {
-            conflicts.add(audit.contents().license().conflict());
-        }
+        conflicts.addAll(audit.contents().claimConflicts());
         return conflicts;
     }
 

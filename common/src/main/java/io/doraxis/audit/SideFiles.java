@@ -9,10 +9,10 @@ import io.doraxis.tensorfile.Container;
 import io.doraxis.tensorfile.Finding;
 import io.doraxis.tensorfile.MalformedTensorFileException;
 import io.doraxis.tensorfile.Reason;
+import io.doraxis.tensorfile.Tally;
 import io.doraxis.tensorfile.TensorIndex;
 import io.doraxis.tensorfile.TensorInfo;
 import java.io.IOException;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -117,9 +117,9 @@ final class SideFiles {
      * @param read the headers by the names of their files
      */
     void compareTensors(ShardIndex index, Map<String, TensorIndex> read) {
-        Disagreement missing = new Disagreement();
-        Disagreement orphans = new Disagreement();
-        Disagreement repeated = new Disagreement();
+        Tally missing = new Tally();
+        Tally orphans = new Tally();
+        Tally repeated = new Tally();
         long bytes = 0;
         Map<String, Set<String>> names = new HashMap<>();
         for (Map.Entry<String, TensorIndex> shard : read.entrySet()) {
@@ -140,36 +140,21 @@ final class SideFiles {
                 missing.add(tensor);
             }
         });
-        missing.note(Finding.Code.SHARD_TENSOR_MISSING, "%d tensors are not in the file that the index names: ");
-        orphans.note(Finding.Code.SHARD_TENSOR_ORPHAN, "%d tensors that the index does not name: ");
-        repeated.note(Finding.Code.SHARD_TENSOR_REPEATED, "%d tensors in another file than the index names: ");
+        missing.report(
+                Finding.Code.SHARD_TENSOR_MISSING,
+                "%d tensors are not in the file that the index names: ",
+                log.findings());
+        orphans.report(Finding.Code.SHARD_TENSOR_ORPHAN, "%d tensors that the index does not name: ", log.findings());
+        repeated.report(
+                Finding.Code.SHARD_TENSOR_REPEATED,
+                "%d tensors in another file than the index names: ",
+                log.findings());
         boolean all = read.keySet().containsAll(index.fileNames());
         if (all && index.totalBytes() != null && index.totalBytes() != bytes) {
             log.findings()
                     .add(new Finding(
                             Finding.Code.SHARD_TOTAL_SIZE,
                             "the index claims " + index.totalBytes() + " bytes of tensors, there are " + bytes));
-        }
-    }
-
-    /** Names of tensors about which an index is wrong. */
-    private final class Disagreement {
-        private static final int NAMES_KEPT = 3;
-
-        private final List<String> names = new ArrayList<>();
-        private int count;
-
-        void add(String name) {
-            count++;
-            if (names.size() < NAMES_KEPT) {
-                names.add(name);
-            }
-        }
-
-        void note(Finding.Code code, String what) {
-            if (count > 0) {
-                log.findings().add(new Finding(code, what.formatted(count) + String.join(", ", names)));
-            }
         }
     }
 

@@ -14,6 +14,7 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /**
  * The objects of one folder as checkpoints. Every object ends up in exactly one checkpoint or is ignored with a reason.
@@ -25,8 +26,12 @@ public record FolderGrouping(List<Checkpoint> checkpoints, Map<ObjectRole, Integ
     private static final String PEFT_WEIGHTS = "adapter_model.safetensors";
     private static final String PEFT_PICKLED_WEIGHTS = "adapter_model.bin";
 
-    /** {@code model.safetensors.index.json}, of a variant {@code model.safetensors.index.fp16.json}. */
-    static final Pattern INDEX = Pattern.compile("(.+)\\.(safetensors|bin)\\.index(\\.[A-Za-z0-9_]+)?\\.json");
+    /**
+     * {@code model.safetensors.index.json}, of a variant {@code model.safetensors.index.fp16.json}, which diffusers wrote
+     * as {@code model.safetensors.fp16.index.json} at first.
+     */
+    static final Pattern INDEX =
+            Pattern.compile("(.+)\\.(safetensors|bin)(?:\\.index(\\.\\w+)?|(\\.\\w+)\\.index)\\.json");
 
     /** What model managers put behind a file's name for what they know of it, the more telling first. */
     private static final List<String> SIDE_SUFFIXES =
@@ -174,7 +179,11 @@ public record FolderGrouping(List<Checkpoint> checkpoints, Map<ObjectRole, Integ
             throw new IllegalArgumentException("not an index: " + index.uri());
         }
         String base = name.group(1);
-        String variant = name.group(3) == null ? "" : Pattern.quote(name.group(3));
+        String variant = Stream.of(name.group(3), name.group(4))
+                .filter(Objects::nonNull)
+                .map(Pattern::quote)
+                .findFirst()
+                .orElse("");
         String end = "\\." + name.group(2);
         Pattern shard = Pattern.compile( // diffusers wrote a variant's name behind the number at first
                 Pattern.quote(base) + "(" + variant + SHARD + "|" + SHARD + variant + ")" + end);

@@ -9,7 +9,6 @@ import java.io.UncheckedIOException;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 
 /** What is known about the programs that read adapters, as versioned rules over facts of the file. */
 public final class ConsumerRules {
@@ -18,12 +17,10 @@ public final class ConsumerRules {
 
     private final String version;
     private final List<Consumer> consumers;
-    private final Set<String> peftTypes;
 
-    ConsumerRules(String version, List<Consumer> consumers, Set<String> peftTypes) {
+    ConsumerRules(String version, List<Consumer> consumers) {
         this.version = version;
         this.consumers = List.copyOf(consumers);
-        this.peftTypes = Set.copyOf(peftTypes);
     }
 
     /** The rules that come with this version of the program. */
@@ -62,7 +59,7 @@ public final class ConsumerRules {
         if (index.modules().isEmpty()) {
             return predictions;
         }
-        long[] factSets = FactSets.of(index, verdict, config, peftTypes);
+        long[] factSets = FactSets.of(index, verdict, config);
         for (Consumer consumer : consumers) {
             predictions.put(consumer.name(), consumer.predict(factSets));
         }

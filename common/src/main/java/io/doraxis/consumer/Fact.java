@@ -90,7 +90,7 @@ enum Fact {
     PEFT_TYPE_UNREAD,
     USE_DORA,
     TARGETS_ABSENT,
-    /** {@code target_modules} does not name the module. */
+    /** The configuration names other modules, or leaves this one out. */
     UNTARGETED,
     /** The module's keys are not those of the configuration's peft_type. */
     OTHER_PEFT_TYPE,

@@ -7,7 +7,6 @@ import io.doraxis.dora.CheckpointVerdict;
 import io.doraxis.tensorfile.Finding;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Set;
 
 /** The distinct fact sets of a file's modules: a thousand modules have a handful of them. */
 final class FactSets {
@@ -17,10 +16,10 @@ final class FactSets {
     private FactSets() {}
 
     /** @param config null without an adapter_config.json */
-    static long[] of(AdapterIndex index, CheckpointVerdict verdict, PeftConfig config, Set<String> peftTypes) {
+    static long[] of(AdapterIndex index, CheckpointVerdict verdict, PeftConfig config) {
         List<AdapterModule> modules = index.modules();
         long ofFile = ofFile(index, verdict);
-        PeftFacts peft = config == null ? null : new PeftFacts(config, peftTypes);
+        PeftFacts peft = config == null ? null : new PeftFacts(config);
         ModuleFacts facts = new ModuleFacts();
         FactSets distinct = new FactSets();
         for (int i = 0; i < modules.size(); i++) {

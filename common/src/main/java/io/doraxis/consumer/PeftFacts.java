@@ -6,27 +6,22 @@ import io.doraxis.adapter.Algorithm;
 import io.doraxis.adapter.ModuleTensors;
 import io.doraxis.adapter.PeftConfig;
 import io.doraxis.adapter.Role;
-import java.util.Set;
 
 /** The facts that an adapter_config.json adds: of the file, and of each module. */
 final class PeftFacts {
-    private static final int DEFAULT_RANK = 8;
-
     private final PeftConfig config;
     private final long ofFile;
     private final Algorithm algorithm;
 
-    /** @param knownTypes the names of PEFT's types */
-    PeftFacts(PeftConfig config, Set<String> knownTypes) {
+    PeftFacts(PeftConfig config) {
         this.config = config;
-        String type = config.peftType();
-        algorithm = algorithm(type);
-        boolean known = type != null && knownTypes.contains(type);
+        algorithm = algorithm(config.peftType());
+        boolean known = config.isOfKnownType();
         ofFile = Fact.PEFT_CONFIG.bit()
                 | Fact.PEFT_TYPE_UNKNOWN.when(!known)
                 | Fact.PEFT_TYPE_UNREAD.when(known && algorithm == null)
                 | Fact.USE_DORA.when(config.useDora())
-                | Fact.TARGETS_ABSENT.when(config.targetModules().isEmpty());
+                | Fact.TARGETS_ABSENT.when(config.targets().areAbsent());
     }
 
     private static Algorithm algorithm(String peftType) {
@@ -47,7 +42,7 @@ final class PeftFacts {
         return ofFile
                 | Fact.UNTARGETED.when(prefixed && !config.targets(AdapterIndex.peftPath(name)))
                 | Fact.OTHER_PEFT_TYPE.when(module.isComplete() && !hasKeys(module))
-                | Fact.RANK_MISMATCH.when(isOfOtherRank(module));
+                | Fact.RANK_MISMATCH.when(config.givesOtherRank(module));
     }
 
     private boolean hasKeys(AdapterModule module) {
@@ -62,18 +57,5 @@ final class PeftFacts {
             case BOFT -> t.has(Role.PEFT_BOFT_R);
             default -> true;
         };
-    }
-
-    /** Compares with the rank in the module's scale, which is alpha / r by the configuration's patterns. */
-    private boolean isOfOtherRank(AdapterModule module) {
-        if (module.rank() == null || module.alpha() == null || module.scale() == null || module.scale() == 0) {
-            return false;
-        }
-        if (config.rank() == null && config.rankPattern().isEmpty()) {
-            return module.rank() != DEFAULT_RANK;
-        }
-        double divisor = module.alpha() / module.scale();
-        long configured = Math.round(config.useRslora() ? divisor * divisor : divisor);
-        return configured != module.rank();
     }
 }

@@ -8,7 +8,6 @@ import java.io.InputStream;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -18,7 +17,7 @@ import java.util.Set;
  * a text among a consumer's rules stands for the group of that name.
  *
  * <pre>
- *   {"version": V, "peft_types": [T, ...],
+ *   {"version": V,
  *    "groups": {NAME: [RULE, ...], ...},
  *    "consumers": {NAME: {"source": S, "rules": [RULE or NAME of a group, ...]}, ...}}
  *   RULE = {"id": I, "when": [FACT, "!FACT", ...], "outcome": O, "loads": false, "reason": R}
@@ -30,7 +29,6 @@ final class RulesReader {
     private final JsonParser parser;
     private final Map<String, List<Draft>> groups = new LinkedHashMap<>();
     private final List<Consumer> consumers = new ArrayList<>();
-    private final Set<String> peftTypes = new LinkedHashSet<>();
     private String version;
 
     private RulesReader(JsonParser parser) {
@@ -62,7 +60,7 @@ final class RulesReader {
             reader.expect(parser.nextToken(), JsonToken.START_OBJECT);
             reader.document();
             check(reader.version != null && !reader.consumers.isEmpty(), "no version or no consumers");
-            return new ConsumerRules(reader.version, reader.consumers, reader.peftTypes);
+            return new ConsumerRules(reader.version, reader.consumers);
         }
     }
 
@@ -82,7 +80,6 @@ final class RulesReader {
             parser.nextToken();
             switch (field) {
                 case "version" -> version = parser.getText();
-                case "peft_types" -> peftTypes.addAll(texts());
                 case "groups" -> {
                     while (parser.nextToken() == JsonToken.FIELD_NAME) {
                         String name = parser.currentName();

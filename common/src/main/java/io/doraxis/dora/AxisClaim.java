@@ -1,16 +1,22 @@
 package io.doraxis.dora;
 
+import io.doraxis.adapter.AdapterModule;
+import io.doraxis.adapter.Algorithm;
 import io.doraxis.adapter.MetadataClaims;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 
 /** The axis that a file's metadata claims. */
 record AxisClaim(CheckpointAxis axis, String source) {
     private static final String LYCORIS = "ss_network_args.wd_on_output";
-    private static final String ONETRAINER = "ot_config.lora_decompose_output_axis";
+    private static final String ONETRAINER_LORA = "ot_config.lora_decompose_output_axis";
+    private static final String ONETRAINER_LOKR = "ot_config.lokr_dora_on_output";
 
-    static Optional<AxisClaim> of(MetadataClaims claims) {
-        return flag(claims, LYCORIS).or(() -> flag(claims, ONETRAINER));
+    /** @param modules of the file: OneTrainer has a switch for each algorithm, and writes both */
+    static Optional<AxisClaim> of(MetadataClaims claims, List<AdapterModule> modules) {
+        boolean lokr = modules.stream().anyMatch(module -> module.hasDora() && module.algorithm() == Algorithm.LOKR);
+        return flag(claims, LYCORIS).or(() -> flag(claims, lokr ? ONETRAINER_LOKR : ONETRAINER_LORA));
     }
 
     private static Optional<AxisClaim> flag(MetadataClaims claims, String key) {

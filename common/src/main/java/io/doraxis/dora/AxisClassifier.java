@@ -116,7 +116,7 @@ public final class AxisClassifier {
 
         /** Holds the metadata against the shapes. */
         private Confidence confront(CheckpointAxis axis, List<Evidence> evidence) {
-            Optional<AxisClaim> claim = AxisClaim.of(claims);
+            Optional<AxisClaim> claim = AxisClaim.of(claims, modules);
             boolean decided = axis == CheckpointAxis.INPUT || axis == CheckpointAxis.OUTPUT;
             claims.get("adapter_config.use_dora")
                     .filter(useDora -> useDora.equals("false") && axis != CheckpointAxis.NONE)

@@ -1,5 +1,8 @@
 package io.doraxis.naming;
 
+import static io.doraxis.tensorfile.Finding.Code.NOT_IN_BASE;
+import static io.doraxis.tensorfile.Finding.Code.OTHER_SHAPE_IN_BASE;
+
 import io.doraxis.adapter.AdapterIndex;
 import io.doraxis.adapter.AdapterModule;
 import io.doraxis.adapter.LayerKind;
@@ -8,6 +11,7 @@ import io.doraxis.naming.BaseNames.Placed;
 import io.doraxis.naming.BaseNames.Resolution;
 import io.doraxis.tensorfile.Finding;
 import io.doraxis.tensorfile.Shape;
+import io.doraxis.tensorfile.Tally;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -21,8 +25,8 @@ import java.util.List;
 public record BaseMatch(AdapterIndex adapter, List<Finding> findings) {
     public static BaseMatch of(AdapterIndex adapter, BaseNames base) {
         List<AdapterModule> modules = new ArrayList<>(adapter.modules().size());
-        List<String> missing = new ArrayList<>();
-        List<String> different = new ArrayList<>();
+        Tally missing = new Tally();
+        Tally different = new Tally();
         for (AdapterModule module : adapter.modules()) {
             Resolution resolution = base.resolve(module.name());
             if (resolution instanceof Placed place) {
@@ -42,15 +46,9 @@ public record BaseMatch(AdapterIndex adapter, List<Finding> findings) {
             }
         }
         List<Finding> findings = new ArrayList<>();
-        add(findings, Finding.Code.NOT_IN_BASE, missing, "modules are not in the base, or not in one place, such as ");
-        add(findings, Finding.Code.OTHER_SHAPE_IN_BASE, different, "modules have another shape in the base, such as ");
+        missing.report(NOT_IN_BASE, "%d modules are not in the base, or not in one place, such as ", findings);
+        different.report(OTHER_SHAPE_IN_BASE, "%d modules have another shape in the base, such as ", findings);
         return new BaseMatch(adapter.withModules(modules), findings);
-    }
-
-    private static void add(List<Finding> findings, Finding.Code code, List<String> names, String what) {
-        if (!names.isEmpty()) {
-            findings.add(new Finding(code, names.size() + " " + what + names.get(0)));
-        }
     }
 
     /** Whether the weight can have the module's dimensions, as far as the factors tell them. */

@@ -1,13 +1,35 @@
 package io.doraxis.tensorfile;
 
 import java.io.Serializable;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
 
 /** Something odd that does not stop a file from being read: an entry of the {@code warnings} column. */
 public record Finding(Code code, String detail) implements Serializable {
     private static final int MAX_DETAIL = 2_000;
+    private static final int MOST_OF_A_CODE = 20;
 
     public Finding {
         detail = Printable.of(detail, MAX_DETAIL);
+    }
+
+    /** As many of each code as a reader may want to see, and of those with more, how many they are. */
+    public static List<Finding> capped(List<Finding> findings) {
+        Map<Code, Integer> counts = new EnumMap<>(Code.class);
+        List<Finding> kept = new ArrayList<>();
+        for (Finding finding : findings) {
+            if (counts.merge(finding.code, 1, Integer::sum) <= MOST_OF_A_CODE) {
+                kept.add(finding);
+            }
+        }
+        counts.forEach((code, count) -> {
+            if (count > MOST_OF_A_CODE) {
+                kept.add(new Finding(code, "and " + (count - MOST_OF_A_CODE) + " more"));
+            }
+        });
+        return kept;
     }
 
     /** Stable codes: they are stored in the audit table, so none is ever renamed. */
@@ -34,7 +56,7 @@ public record Finding(Code code, String detail) implements Serializable {
         INCOMPLETE_MODULE,
         /** Tensors that no rule of the adapter's dialect explains. */
         UNRECOGNISED_TENSORS,
-        /** What the metadata says about the axis is not what the shapes prove, or a card says of the licence something else. */
+        /** Claims about the axis or the base model that the shapes contradict, or two different ones about the licence. */
         CLAIM_CONFLICT,
         /** The expressions of adapter_config.json took too long and were given up. */
         PEFT_CONFIG,

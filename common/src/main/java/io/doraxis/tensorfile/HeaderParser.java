@@ -19,7 +19,6 @@ import java.util.Map;
 
 /** The grammar of a safetensors header over {@link JsonCursor}: names to entries, and the metadata. */
 final class HeaderParser {
-    private static final int MAX_FINDINGS = 20;
     private static final int MAX_DIMS = 1 << 10;
 
     /** About what a name and its entry take. */
@@ -39,6 +38,9 @@ final class HeaderParser {
     private long lastBegin;
     private final Map<String, String> metadata = new LinkedHashMap<>();
     private final List<Finding> findings = new ArrayList<>();
+    private final Tally duplicates = new Tally();
+    private final Tally suspicious = new Tally();
+    private final Tally unusual = new Tally();
 
     private final TensorEntry entry = new TensorEntry();
 
@@ -102,6 +104,9 @@ final class HeaderParser {
         if (replaced) {
             tensors.removeIf(tensor -> tensor == null);
         }
+        duplicates.report(DUPLICATE_TENSOR_NAME, "%d names again, of which the last entry counts: ", findings);
+        suspicious.report(SUSPICIOUS_TENSOR_NAME, "%d names: ", findings);
+        unusual.report(UNUSUAL_ENTRY_FORM, "%d times: ", findings);
         if (tensors.isEmpty()) {
             findings.add(new Finding(NO_TENSORS, "the header names no tensor"));
         }
@@ -116,17 +121,11 @@ final class HeaderParser {
         if (earlier >= 0) {
             tensors.set(earlier, null);
             replaced = true;
-            note(DUPLICATE_TENSOR_NAME, "'" + SafetensorsReader.clip(name) + "': the last entry counts");
+            duplicates.add("'" + name + "'");
         } else if (isSuspicious(name, odd)) {
-            note(SUSPICIOUS_TENSOR_NAME, "'" + SafetensorsReader.clip(name) + "'");
+            suspicious.add("'" + name + "'");
         }
         tensors.add(tensor);
-    }
-
-    private void note(Finding.Code code, String detail) {
-        if (findings.size() < MAX_FINDINGS) {
-            findings.add(new Finding(code, detail));
-        }
     }
 
     /** Whether a name could lead a careless program astray; control characters stand in it only if escaped. */
@@ -144,7 +143,7 @@ final class HeaderParser {
         }
         int seen = 0;
         if (json.peekToken() == '[') {
-            note(UNUSUAL_ENTRY_FORM, "an entry at byte " + at + " is a list");
+            unusual.add("an entry at byte " + at + " is a list");
             readEntryList();
             return;
         }
@@ -205,7 +204,7 @@ final class HeaderParser {
 
     private void readDtype() throws MalformedTensorFileException, IOException {
         if (json.peekToken() == '{') { // the reference's parser takes {"F32": null} for "F32"
-            note(UNUSUAL_ENTRY_FORM, "a dtype at byte " + json.position() + " is an object");
+            unusual.add("a dtype at byte " + json.position() + " is an object");
             json.enter();
             dtypeOfText();
             json.colon();

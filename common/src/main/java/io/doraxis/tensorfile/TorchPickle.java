@@ -41,8 +41,6 @@ final class TorchPickle {
     /** Characters of all names: those of 250,000 tensors of unusually long ones. */
     private static final long MAX_NAMES = 64 << 20;
 
-    private static final int NAMES_KEPT = 5;
-
     private final long position;
 
     /** By what the pickle asks for; null for one that is not plain. */
@@ -50,8 +48,8 @@ final class TorchPickle {
 
     private final Map<String, TorchTensor> tensors = new LinkedHashMap<>();
     private final List<Finding> findings = new ArrayList<>();
-    private final List<String> notPlain = new ArrayList<>();
-    private int notPlainCount;
+    private final Tally notPlain = new Tally();
+    private final Tally duplicates = new Tally();
     private long nameLengths;
     private int visits;
 
@@ -90,12 +88,10 @@ final class TorchPickle {
             throws MalformedTensorFileException {
         TorchPickle pickle = new TorchPickle(position, outside);
         pickle.collect(Name.ROOT, pickle.unwrapped(root), 0);
-        if (pickle.notPlainCount > 0) {
-            pickle.findings.add(new Finding(
-                    NOT_A_PLAIN_TENSOR,
-                    pickle.notPlainCount + " sparse, quantised or otherwise special tensors, such as "
-                            + String.join(", ", pickle.notPlain)));
-        }
+        pickle.duplicates.report(
+                DUPLICATE_TENSOR_NAME, "%d names again, of which the last entry counts: ", pickle.findings);
+        pickle.notPlain.report(
+                NOT_A_PLAIN_TENSOR, "%d sparse, quantised or otherwise special tensors, such as ", pickle.findings);
         return pickle;
     }
 
@@ -205,10 +201,7 @@ final class TorchPickle {
     private void add(Name place, Object value) throws MalformedTensorFileException {
         TorchTensor tensor = tensor(value, 0);
         if (tensor == null || tensor.dtype() == null || tensor.storage().width() == 0) {
-            notPlainCount++;
-            if (notPlain.size() < NAMES_KEPT) {
-                notPlain.add(SafetensorsReader.clip(text(place)));
-            }
+            notPlain.add(text(place));
             return;
         }
         String name = text(place);
@@ -217,9 +210,8 @@ final class TorchPickle {
             throw new MalformedTensorFileException(
                     OVER_LIMIT, position, "more than " + SafetensorsReader.MAX_TENSORS + " tensors", "a model's");
         }
-        if (tensors.put(name, tensor) != null && findings.size() < NAMES_KEPT) {
-            findings.add(new Finding(
-                    DUPLICATE_TENSOR_NAME, "'" + SafetensorsReader.clip(name) + "': the last entry counts"));
+        if (tensors.put(name, tensor) != null) {
+            duplicates.add("'" + name + "'");
         }
     }
 

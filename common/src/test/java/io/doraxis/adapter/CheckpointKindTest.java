@@ -8,7 +8,7 @@ import org.junit.jupiter.api.Test;
 class CheckpointKindTest {
     @Test
     void aFileOfFactorsIsAnAdapter() {
-        assertThat(kind(new Adapters().lora("m", 8, 16), "x.safetensors")).isEqualTo(CheckpointKind.ADAPTER);
+        assertThat(kind(new Adapters().lora("m", 8, 16))).isEqualTo(CheckpointKind.ADAPTER);
     }
 
     @Test
@@ -17,7 +17,7 @@ class CheckpointKindTest {
         for (int i = 0; i < 20; i++) {
             file.tensor("blocks." + i + ".weight", 8, 8);
         }
-        assertThat(kind(file, "x.safetensors")).isEqualTo(CheckpointKind.MODEL);
+        assertThat(kind(file)).isEqualTo(CheckpointKind.MODEL);
     }
 
     @Test
@@ -26,52 +26,48 @@ class CheckpointKindTest {
         for (int i = 0; i < 20; i++) {
             file.tensor("blocks." + i + ".weight", 8, 8);
         }
-        assertThat(CheckpointKind.of(file.index(), file.adapter(), "adapter_model.safetensors", true))
-                .isEqualTo(CheckpointKind.ADAPTER);
+        assertThat(CheckpointKind.of(file.index(), file.adapter(), true)).isEqualTo(CheckpointKind.ADAPTER);
     }
 
     @Test
     void magnitudesWithoutFactorsAreNoAdapter() {
-        assertThat(kind(new Adapters().magnitude("m", 8, 1), "x.safetensors")).isEqualTo(CheckpointKind.MODEL);
+        assertThat(kind(new Adapters().magnitude("m", 8, 1))).isEqualTo(CheckpointKind.MODEL);
     }
 
     @Test
     void textualInversionsAreEmbeddings() {
-        assertThat(kind(new Adapters().tensor("emb_params", 4, 768), "x.pt")).isEqualTo(CheckpointKind.EMBEDDING);
-        assertThat(kind(new Adapters().tensor("clip_l", 4, 768).tensor("clip_g", 4, 1280), "x.pt"))
+        assertThat(kind(new Adapters().tensor("emb_params", 4, 768))).isEqualTo(CheckpointKind.EMBEDDING);
+        assertThat(kind(new Adapters().tensor("clip_l", 4, 768).tensor("clip_g", 4, 1280)))
                 .isEqualTo(CheckpointKind.EMBEDDING);
-        assertThat(kind(new Adapters().tensor("<my-cat>", 768), "x.pt")).isEqualTo(CheckpointKind.EMBEDDING);
-        assertThat(kind(new Adapters().tensor("bundle_emb.cat.string_to_param.*", 4, 768), "x.pt"))
+        assertThat(kind(new Adapters().tensor("<my-cat>", 768))).isEqualTo(CheckpointKind.EMBEDDING);
+        assertThat(kind(new Adapters().tensor("bundle_emb.cat.string_to_param.*", 4, 768)))
                 .isEqualTo(CheckpointKind.EMBEDDING);
     }
 
     @Test
-    void stateOfATrainingIsToldByTensorsAndByName() {
-        assertThat(kind(new Adapters().tensor("state.0.exp_avg", 8, 8), "x.pt")).isEqualTo(CheckpointKind.OPTIMIZER);
-        assertThat(kind(new Adapters().tensor("0", 8, 8), "optimizer.bin")).isEqualTo(CheckpointKind.OPTIMIZER);
-        assertThat(kind(new Adapters().tensor("0", 8), "Scheduler.pt")).isEqualTo(CheckpointKind.OPTIMIZER);
-        assertThat(kind(new Adapters().lora("m", 8, 16), "optimizer.safetensors"))
-                .isEqualTo(CheckpointKind.ADAPTER);
+    void stateOfATrainingIsToldByItsTensors() {
+        assertThat(kind(new Adapters().tensor("state.0.exp_avg", 8, 8))).isEqualTo(CheckpointKind.OPTIMIZER);
+        assertThat(kind(new Adapters().tensor("state.7.momentum_buffer", 8))).isEqualTo(CheckpointKind.OPTIMIZER);
+        assertThat(kind(new Adapters().bytes("cpu", 5056).bytes("cuda.0", 16))).isEqualTo(CheckpointKind.OPTIMIZER);
+        assertThat(kind(new Adapters().bytes("cpu", 5056).tensor("a.weight", 8, 8)))
+                .isEqualTo(CheckpointKind.MODEL);
     }
 
     @Test
     void controlNetsAndNothingAreOther() {
-        assertThat(kind(new Adapters().tensor("controlnet_blocks.0.weight", 8, 8), "x.safetensors"))
+        assertThat(kind(new Adapters().tensor("controlnet_blocks.0.weight", 8, 8)))
                 .isEqualTo(CheckpointKind.OTHER);
-        assertThat(kind(new Adapters().tensor("image_proj.proj.weight", 8, 8), "x.bin"))
-                .isEqualTo(CheckpointKind.OTHER);
-        assertThat(kind(new Adapters(), "x.safetensors")).isEqualTo(CheckpointKind.OTHER);
+        assertThat(kind(new Adapters().tensor("image_proj.proj.weight", 8, 8))).isEqualTo(CheckpointKind.OTHER);
+        assertThat(kind(new Adapters())).isEqualTo(CheckpointKind.OTHER);
     }
 
     @Test
     void anythingElseIsAModel() {
-        assertThat(kind(new Adapters().tensor("conv_in.weight", 320, 4, 3, 3), "x.safetensors"))
-                .isEqualTo(CheckpointKind.MODEL);
-        assertThat(kind(new Adapters().tensor("clip_l", 2, 3, 4), "x.safetensors"))
-                .isEqualTo(CheckpointKind.MODEL);
+        assertThat(kind(new Adapters().tensor("conv_in.weight", 320, 4, 3, 3))).isEqualTo(CheckpointKind.MODEL);
+        assertThat(kind(new Adapters().tensor("clip_l", 2, 3, 4))).isEqualTo(CheckpointKind.MODEL);
     }
 
-    private static CheckpointKind kind(Adapters file, String name) {
-        return CheckpointKind.of(file.index(), file.adapter(), name, false);
+    private static CheckpointKind kind(Adapters file) {
+        return CheckpointKind.of(file.index(), file.adapter(), false);
     }
 }

@@ -10,6 +10,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import org.junit.jupiter.api.Test;
@@ -27,8 +28,8 @@ class PeftConfigTest {
         assertThat(config.useRslora()).isFalse();
         assertThat(config.rank()).isEqualTo(4);
         assertThat(config.alpha()).isEqualTo(8);
-        assertThat(config.targetIsPattern()).isFalse();
-        assertThat(config.targetModules()).isNotEmpty();
+        assertThat(config.targets().modules().isExpression()).isFalse();
+        assertThat(config.targets().modules().names()).isNotEmpty();
     }
 
     @Test
@@ -68,6 +69,52 @@ class PeftConfigTest {
     }
 
     @Test
+    void whatIsExcludedOrSavedInFullIsNoTarget() throws Exception {
+        PeftConfig names = parse("{\"target_modules\":[\"fc\"],\"exclude_modules\":[\"visual.fc\"]}");
+        assertThat(names.targets("a.fc")).isTrue();
+        assertThat(names.targets("a.visual.fc")).isFalse();
+        assertThat(names.targets("a.xvisual.fc")).isTrue();
+        PeftConfig expression = parse("{\"target_modules\":\".*fc\",\"exclude_modules\":\"visual.*\"}");
+        assertThat(expression.targets("visual.fc")).isFalse();
+        assertThat(expression.targets("a.visual.fc")).isTrue();
+        PeftConfig saved = parse("{\"target_modules\":[\"fc\"],\"modules_to_save\":[\"head\"]}");
+        assertThat(saved.targets("head.fc")).isFalse();
+        assertThat(saved.targets("a.head.b.fc")).isFalse();
+        assertThat(saved.targets("ahead.fc")).isTrue();
+    }
+
+    @Test
+    void layersToTransformPickByTheFirstNumber() throws Exception {
+        PeftConfig any = parse("{\"target_modules\":[\"fc\",\"model.layers.7.fc\"],\"layers_to_transform\":[1,3]}");
+        assertThat(any.targets("model.layers.1.fc")).isTrue();
+        assertThat(any.targets("model.layers.2.fc")).isFalse();
+        assertThat(any.targets("model.layers.2.experts.1.fc")).isFalse();
+        assertThat(any.targets("layers.1.fc")).isFalse();
+        assertThat(any.targets("head.fc")).isFalse();
+        assertThat(any.targets("model.layers.7.fc")).isTrue();
+        PeftConfig one = parse("{\"target_modules\":[\"fc\"],\"layers_to_transform\":1,\"layers_pattern\":\"h\"}");
+        assertThat(one.targets("h.1.fc")).isTrue();
+        assertThat(one.targets("model.h.1.fc")).isTrue();
+        assertThat(one.targets("model.h.2.fc")).isFalse();
+        assertThat(one.targets("model.layers.1.fc")).isFalse();
+    }
+
+    @Test
+    void aScaleThatTookTooLongIsNotKnown() throws Exception {
+        StringBuilder patterns = new StringBuilder("\"q\":4");
+        for (int i = 0; i < 4_000; i++) {
+            patterns.append(",\".*.*.*.*.*x").append(i).append("\":4");
+        }
+        PeftConfig config = parse("{\"r\":8,\"rank_pattern\":{" + patterns + "}}");
+        assertThat(config.scaling("q").scale()).isEqualTo(2);
+        for (int i = 0; i < 30; i++) {
+            config.scaling("q".repeat(100) + i);
+        }
+        assertThat(config.isGivenUp()).isTrue();
+        assertThat(config.scaling("q").scale()).isNull();
+    }
+
+    @Test
     void valuesOfAnotherTypeCountAsAbsent() throws Exception {
         PeftConfig config = parse("{\"peft_type\":[\"LORA\"],\"r\":\"8\",\"lora_alpha\":{\"x\":1},\"use_dora\":1,"
                 + "\"use_rslora\":\"true\",\"rank_pattern\":[1,{\"a\":2}],\"alpha_pattern\":{\"a\":\"4\","
@@ -76,7 +123,7 @@ class PeftConfigTest {
                 + "\"base_model_name_or_path\":null}");
         assertThat(config)
                 .usingRecursiveComparison()
-                .ignoringFields("budget")
+                .ignoringFields("expressions")
                 .isEqualTo(new PeftConfig(
                         null,
                         null,
@@ -86,9 +133,7 @@ class PeftConfigTest {
                         false,
                         Map.of(),
                         Map.of("c", 2.0),
-                        List.of(),
-                        false,
-                        List.of("head"),
+                        new PeftTargets(PeftNames.NONE, PeftNames.NONE, List.of("head"), Set.of(), List.of()),
                         null,
                         PeftTransform.DEFAULT,
                         List.of(
@@ -102,7 +147,7 @@ class PeftConfigTest {
                                 "target_modules",
                                 "modules_to_save",
                                 "base_model_name_or_path"),
-                        new PeftPattern.Budget()));
+                        new PeftExpressions()));
     }
 
     @Test
@@ -120,12 +165,10 @@ class PeftConfigTest {
 
     @Test
     void numbersThatOnlyPythonReadsGiveNoScale() throws IOException {
-        assertThat(parse("{\"r\":4,\"lora_alpha\":NaN}").scaling("x", 4).scale())
+        assertThat(parse("{\"r\":4,\"lora_alpha\":NaN}").scaling("x").scale()).isNull();
+        assertThat(parse("{\"r\":4,\"lora_alpha\":Infinity}").scaling("x").scale())
                 .isNull();
-        assertThat(parse("{\"r\":4,\"lora_alpha\":Infinity}").scaling("x", 4).scale())
-                .isNull();
-        assertThat(parse("{\"rank_pattern\":{\"x\":NaN}}").scaling("x", 4).scale())
-                .isNull();
+        assertThat(parse("{\"rank_pattern\":{\"x\":NaN}}").scaling("x").scale()).isNull();
     }
 
     @ParameterizedTest
@@ -165,7 +208,15 @@ class PeftConfigTest {
     @Test
     void nestingNumbersAndTextsWithoutEndAreRefused() {
         for (String field : List.of(
-                "x", "r", "use_dora", "use_rslora", "lora_alpha", "peft_type", "target_modules", "rank_pattern")) {
+                "x",
+                "r",
+                "use_dora",
+                "use_rslora",
+                "lora_alpha",
+                "peft_type",
+                "target_modules",
+                "rank_pattern",
+                "layers_to_transform")) {
             assertThatThrownBy(() -> parse("{\"" + field + "\":" + "[".repeat(100_000)))
                     .isInstanceOf(IOException.class);
             assertThatThrownBy(() -> parse("{\"" + field + "\":" + "{\"a\":".repeat(100_000)))
@@ -195,7 +246,7 @@ class PeftConfigTest {
         }
         try {
             PeftConfig config = PeftConfig.parse(damaged);
-            config.scaling("a.q_proj", 4);
+            config.scaling("a.q_proj");
             config.rankOf("a.q_proj");
             config.targets("a.q_proj");
         } catch (IOException e) {

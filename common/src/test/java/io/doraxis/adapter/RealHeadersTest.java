@@ -53,7 +53,7 @@ class RealHeadersTest {
         AdapterIndex adapter = file.adapter();
         String guess = entry(name).get("format_guess").text().toLowerCase(Locale.ROOT);
         boolean expected = Stream.of("lora", "lokr", "peft").anyMatch(guess::contains);
-        CheckpointKind kind = CheckpointKind.of(file.index(), adapter, name + ".safetensors", false);
+        CheckpointKind kind = CheckpointKind.of(file.index(), adapter, false);
         assertThat(kind == CheckpointKind.ADAPTER).as("%s is %s", guess, kind).isEqualTo(expected);
         boolean dora = adapter.modules().stream().anyMatch(AdapterModule::hasDora);
         assertThat(dora).isEqualTo(entry(name).get("has_dora").flag());
@@ -64,7 +64,7 @@ class RealHeadersTest {
     void whatIsNoAdapterIsAModelOrAnother(String name) {
         Adapters file = load(name);
         String guess = entry(name).get("format_guess").text();
-        CheckpointKind kind = CheckpointKind.of(file.index(), file.adapter(), name + ".safetensors", false);
+        CheckpointKind kind = CheckpointKind.of(file.index(), file.adapter(), false);
         if (guess.equals("ControlNet") || guess.equals("IP-Adapter")) {
             assertThat(kind).isEqualTo(CheckpointKind.OTHER);
         } else if (guess.startsWith("full")) {

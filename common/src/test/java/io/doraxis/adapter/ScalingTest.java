@@ -134,7 +134,7 @@ class ScalingTest {
     void peftScalesByItsConfiguration() {
         isScaled(peft("{\"r\":4,\"lora_alpha\":16}"), 16.0, 4.0, "alpha from adapter_config.json");
         isScaled(peft("{\"r\":4,\"lora_alpha\":16,\"use_rslora\":true}"), 16.0, 8.0, "alpha from adapter_config.json");
-        isScaled(peft("{}"), 8.0, 2.0, "alpha from adapter_config.json");
+        isScaled(peft("{}"), 8.0, 1.0, "alpha from adapter_config.json");
     }
 
     @Test

@@ -17,6 +17,8 @@ import io.doraxis.fixtures.Headers;
 import io.doraxis.fixtures.Resources;
 import io.doraxis.tensorfile.Finding;
 import io.doraxis.tensorfile.Reason;
+import io.doraxis.tensorfile.SafetensorsWriter.Tensor;
+import io.doraxis.tensorfile.Shape;
 import java.io.IOException;
 import java.time.Instant;
 import java.util.List;
@@ -202,6 +204,26 @@ class CheckpointAuditorTest {
         assertThat(audit.reading().requests()).isEqualTo(2);
         assertThat(audit.adapter().index().claims().get("side_file.baseModel")).contains("SDXL 1.0");
         assertThat(audit.findings()).isEmpty();
+    }
+
+    @Test
+    void aBaseModelThatTheLayersDoNotFitIsAConflictOfClaims() {
+        String query = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k";
+        FetchedFile file = fetched(
+                "a.safetensors",
+                AuditFiles.file(
+                        Tensor.ofFloats(query + ".lora_down.weight", Shape.of(1, 768), new float[768]),
+                        Tensor.ofFloats(query + ".lora_up.weight", Shape.of(320, 1), new float[320])));
+        FetchedFile wrong = fetched("a.civitai.info", "{\"baseModel\": \"SDXL 1.0\", \"BaseModel\": \"Other\"}");
+        CheckpointAudit audit = auditor.audit(
+                Checkpoint.file(file.object(), wrong.object()),
+                List.of(file),
+                wrong,
+                CheckpointAuditor.ValueSource.IN_HAND);
+        String conflict = "side_file.baseModel says SDXL 1.0, the layers fit SD15";
+        assertThat(column(audit, "base_family")).isEqualTo("SD15");
+        assertThat(column(audit, "claim_conflicts")).isEqualTo(List.of(conflict));
+        assertThat(column(audit, "warnings")).isEqualTo(List.of("CLAIM_CONFLICT: " + conflict));
     }
 
     @Test

@@ -90,8 +90,17 @@ class PeftTrapsTest {
                         "{\"peft_type\":\"LORA\",\"r\":1,\"target_modules\":[\"a\"]}",
                         lora(PREFIX, false, "a", "x.a", "xa")))
                 .containsExactly(
-                        "PEFT_UNTARGETED: target_modules does not name 1 modules, which PEFT drops without a word: "
+                        "PEFT_UNTARGETED: PEFT would not adapt 1 modules by the configuration, and drops them without a word: "
                                 + PREFIX + "xa");
+    }
+
+    @Test
+    void modulesThatAreExcluded() {
+        assertThat(findings(
+                        "{\"peft_type\":\"LORA\",\"r\":1,\"target_modules\":[\"a\"],\"exclude_modules\":[\"x.a\"]}",
+                        lora(PREFIX, false, "a", "x.a")))
+                .containsExactly("PEFT_UNTARGETED: PEFT would not adapt 1 modules by the configuration, and drops them"
+                        + " without a word: " + PREFIX + "x.a");
     }
 
     @Test

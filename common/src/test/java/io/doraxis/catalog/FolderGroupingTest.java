@@ -15,6 +15,8 @@ import java.util.stream.Stream;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class FolderGroupingTest {
     private static final String FOLDER = "s3a://hub/org/x/";
@@ -213,6 +215,24 @@ class FolderGroupingTest {
         assertThat(grouping.checkpoints().subList(1, grouping.checkpoints().size()))
                 .extracting(checkpoint -> checkpoint.weights().get(0).fileName())
                 .containsExactly("model-00001-of-00002.bin", "model.safetensors", "model2-00001-of-00002.safetensors");
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "diffusion_pytorch_model.safetensors.index.fp16.json",
+                "diffusion_pytorch_model.safetensors.fp16.index.json",
+                "diffusion_pytorch_model.fp16.safetensors.index.json"
+            })
+    void theVariantMayStandAnywhereInAnIndexsName(String index) {
+        assertThat(group(index, "diffusion_pytorch_model.fp16-00001-of-00001.safetensors")
+                        .checkpoints())
+                .singleElement()
+                .satisfies(checkpoint -> {
+                    assertThat(checkpoint.form()).isEqualTo(Form.SHARDED);
+                    assertThat(checkpoint.weights())
+                            .containsExactly(object("diffusion_pytorch_model.fp16-00001-of-00001.safetensors"));
+                });
     }
 
     @Test

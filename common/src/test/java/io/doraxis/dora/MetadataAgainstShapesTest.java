@@ -35,6 +35,22 @@ class MetadataAgainstShapesTest {
     }
 
     @Test
+    void oneTrainerHasASwitchForEachAlgorithm() {
+        String both = "{\"lora_decompose_output_axis\":false,\"lokr_dora_on_output\":true}";
+        CheckpointVerdict lora = classify(input().metadata("ot_config", both));
+        assertThat(lora.confidence()).isEqualTo(Confidence.CORROBORATED);
+        CheckpointVerdict lokr = classify(new Adapters()
+                .tensor("a.lokr_w1", 2, 2)
+                .tensor("a.lokr_w2", 4, 8)
+                .magnitude("a", 8, 1)
+                .metadata("ot_config", both));
+        assertThat(lokr.axis()).isEqualTo(CheckpointAxis.OUTPUT);
+        assertThat(lokr.confidence()).isEqualTo(Confidence.CORROBORATED);
+        assertThat(lokr.evidence())
+                .contains(new Evidence(Evidence.Kind.METADATA_AGREES, 1, "ot_config.lokr_dora_on_output"));
+    }
+
+    @Test
     void metadataNeverDecides() {
         CheckpointVerdict verdict = classify(new Adapters()
                 .lora("a", 16, 16)

@@ -29,6 +29,9 @@ class GoldenMergeTest {
     /** A file that holds too little. */
     private static final String NOT_REBUILT = "tlora_unsupported";
 
+    /** The only file with names that the base does not have. */
+    private static final String UNMATCHED = "extra_unknown_keys";
+
     static List<String> cases() throws Exception {
         return GoldenCase.names().stream()
                 .filter(name -> !name.equals(NOT_REBUILT))
@@ -73,7 +76,7 @@ class GoldenMergeTest {
     private static Map<String, double[]> merged(GoldenCase golden, ModuleAxis assumed)
             throws IOException, MalformedTensorFileException, MergeRefusedException {
         Map<String, Values> base = golden.tensors("base.safetensors");
-        MergePlan plan = plan(golden, assumed, true);
+        MergePlan plan = plan(golden, assumed, golden.name().equals(UNMATCHED));
         Map<String, double[]> merged = new HashMap<>();
         for (String weight : plan.weights().keySet()) {
             int kernel = (int) base.get(weight).shape().from(2).elements();
@@ -94,7 +97,7 @@ class GoldenMergeTest {
     private static Map<String, double[]> mergedByRows(GoldenCase golden, ModuleAxis assumed, TensorKernel kernel)
             throws IOException, MalformedTensorFileException, MergeRefusedException {
         Map<String, Values> base = golden.tensors("base.safetensors");
-        MergePlan plan = plan(golden, assumed, true);
+        MergePlan plan = plan(golden, assumed, golden.name().equals(UNMATCHED));
         Map<String, double[]> merged = merged(golden, assumed);
         for (String weight : plan.weights().keySet()) {
             if (plan.isMergedByRows(weight)) {
@@ -151,23 +154,23 @@ class GoldenMergeTest {
     @Test
     void anOpenAxisIsRefusedUnlessOneIsAssumed() throws Exception {
         GoldenCase golden = GoldenCase.of("all_square_1d");
-        assertThat(refusal(golden, false)).isEqualTo(MergeRefusedException.Code.AXIS_AMBIGUOUS);
+        assertThat(refusal(golden)).isEqualTo(MergeRefusedException.Code.AXIS_AMBIGUOUS);
     }
 
     @Test
     void namesThatMatchNothingAreRefusedUnlessAllowed() throws Exception {
-        GoldenCase golden = GoldenCase.of("extra_unknown_keys");
-        assertThat(refusal(golden, false)).isEqualTo(MergeRefusedException.Code.UNMATCHED);
+        GoldenCase golden = GoldenCase.of(UNMATCHED);
+        assertThat(refusal(golden)).isEqualTo(MergeRefusedException.Code.UNMATCHED);
         assertThat(plan(golden, null, true).unmatched()).contains("emb_params", "lycoris_not_in_base_module");
     }
 
     @Test
     void whatTheFileDoesNotHoldIsRefused() throws Exception {
-        assertThat(refusal(GoldenCase.of(NOT_REBUILT), true)).isEqualTo(MergeRefusedException.Code.UNSUPPORTED_MODULE);
+        assertThat(refusal(GoldenCase.of(NOT_REBUILT))).isEqualTo(MergeRefusedException.Code.UNSUPPORTED_MODULE);
     }
 
-    private static MergeRefusedException.Code refusal(GoldenCase golden, boolean allowUnmatched) {
-        return catchThrowableOfType(MergeRefusedException.class, () -> plan(golden, null, allowUnmatched))
+    private static MergeRefusedException.Code refusal(GoldenCase golden) {
+        return catchThrowableOfType(MergeRefusedException.class, () -> plan(golden, null, false))
                 .code();
     }
 

@@ -1,0 +1,214 @@
+package io.doraxis.adapter;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
+
+/**
+ * The regular expressions of one {@code adapter_config.json} over module paths, as Python's {@code re} matches them. They
+ * come from the file, so together they may take so many steps and no more: what would take longer is given up.
+ */
+final class PeftExpressions {
+    /** A second's work. */
+    private static final long MAX_STEPS = 30_000_000;
+
+    /** Of an expression that is more than a list of names: nobody writes longer ones by hand. */
+    private static final int MAX_LENGTH = 10_000;
+
+    /** One step reads a character with that many characters of an expression. */
+    private static final int LENGTH_PER_STEP = 64;
+
+    /**
+     * What makes {@code java.util.regex} fail or repeat without reading, or read beyond a path: repetitions of what may be
+     * empty, flags, looks behind, looks ahead at nothing, rare escapes. Hardly anybody needs these for names.
+     */
+    private static final Pattern UNCOUNTABLE =
+            Pattern.compile("(?<![\\].dw])\\{|\\{(?![1-9])|\\(\\?(?:[^:=!]|[=!](?![\\w.\\\\\\[]))|\\\\[^\\WdSwbB]");
+
+    /** In a name: any character, as an unescaped dot means. */
+    private static final char ANY = '\0';
+
+    private final Map<String, Expression> read = new HashMap<>();
+    private long steps = MAX_STEPS;
+
+    /**
+     * An expression, read once.
+     *
+     * @param names of which it is a list; null where it is none
+     * @param whole whether a name is a whole path also where the end of one would do
+     * @param pattern null for a list of names, and where it is broken or not tried
+     */
+    private record Expression(List<String> names, boolean whole, Pattern pattern) {}
+
+    /** The value of the first key that matches, as {@code get_pattern_key} in PEFT's {@code utils/other.py} looks it up. */
+    OptionalDouble first(Map<String, Double> patterns, String path) {
+        for (Map.Entry<String, Double> entry : patterns.entrySet()) {
+            if (matchesEnd(entry.getKey(), path)) {
+                return OptionalDouble.of(entry.getValue());
+            }
+            if (isGivenUp()) {
+                break;
+            }
+        }
+        return OptionalDouble.empty();
+    }
+
+    /** Python's {@code re.match(rf"(.*\.)?({key})$", path)}; false too where that cannot be told. */
+    boolean matchesEnd(String key, String path) {
+        Expression names = read.computeIfAbsent(key, PeftExpressions::read);
+        return names.names != null
+                ? isNamed(names.names, !names.whole, path)
+                : matches("(.*\\.)?(" + key + ")", path).orElse(false);
+    }
+
+    /** Python's {@code re.fullmatch}; empty where it cannot be told. */
+    Optional<Boolean> matches(String expression, String path) {
+        Expression known = read.computeIfAbsent(expression, PeftExpressions::read);
+        if (known.names != null) {
+            return told(isNamed(known.names, false, path));
+        }
+        int cost = 1 + expression.length() / LENGTH_PER_STEP;
+        steps -= cost;
+        if (known.pattern == null || isGivenUp() || path.indexOf('\n') >= 0) {
+            return Optional.empty();
+        }
+        try {
+            return Optional.of(known.pattern.matcher(new Endless(path, cost)).lookingAt());
+        } catch (GivenUp | StackOverflowError e) {
+            return Optional.empty();
+        }
+    }
+
+    /** Whether the path is one of the names, or ends with one behind a dot; empty where it cannot be told. */
+    Optional<Boolean> areNamed(List<String> names, String path) {
+        return told(isNamed(names, true, path));
+    }
+
+    private Optional<Boolean> told(boolean named) {
+        return isGivenUp() ? Optional.empty() : Optional.of(named);
+    }
+
+    /** Whether all steps were taken, so that some expressions were not tried to the end. */
+    boolean isGivenUp() {
+        return steps < 0;
+    }
+
+    private static Expression read(String expression) {
+        boolean list = expression.startsWith("^(") && expression.endsWith(")$");
+        boolean whole = list || expression.startsWith("^") && expression.indexOf('|') < 0;
+        List<String> names =
+                names(list ? expression.substring(2, expression.length() - 2) : expression.substring(whole ? 1 : 0));
+        return names != null ? new Expression(names, whole, null) : new Expression(null, false, compiled(expression));
+    }
+
+    /** {@code a\.b|a\.c}: names; null for any other expression. */
+    private static List<String> names(String expression) {
+        List<String> names = new ArrayList<>();
+        for (String alternative : expression.split("\\|", -1)) {
+            String name = name(alternative);
+            if (name == null) {
+                return null;
+            }
+            names.add(name);
+        }
+        return names;
+    }
+
+    private static String name(String expression) {
+        StringBuilder name = new StringBuilder(expression.length());
+        for (int i = 0; i < expression.length(); i++) {
+            char c = expression.charAt(i);
+            boolean escaped = c == '\\' && i + 1 < expression.length();
+            if (escaped && !Character.isLetterOrDigit(expression.charAt(i + 1))) {
+                name.append(expression.charAt(++i));
+            } else if (c == '_' || c == '-' || c == '.' || Character.isLetterOrDigit(c)) {
+                name.append(c == '.' ? ANY : c);
+            } else {
+                return null;
+            }
+        }
+        return name.toString();
+    }
+
+    private boolean isNamed(List<String> names, boolean byItsEnd, String path) {
+        for (String name : names) {
+            if (--steps < 0) {
+                return false;
+            }
+            int start = path.length() - name.length();
+            boolean placed = start == 0 || byItsEnd && start > 0 && path.charAt(start - 1) == '.';
+            if (placed && isAt(start, name, path)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private static boolean isAt(int start, String name, String path) {
+        for (int i = 0; i < name.length(); i++) {
+            if (name.charAt(i) != ANY && name.charAt(i) != path.charAt(start + i)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** For {@link Endless} paths, of which it matches the first line; null where the expression is broken or not tried. */
+    private static Pattern compiled(String expression) {
+        if (expression.length() > MAX_LENGTH || UNCOUNTABLE.matcher(expression).find()) {
+            return null;
+        }
+        try {
+            String withinLine = expression.replace("[^", "[^\n");
+            return Pattern.compile("(?:" + withinLine + ")(?=\n)", Pattern.UNIX_LINES | Pattern.MULTILINE);
+        } catch (PatternSyntaxException | StackOverflowError e) {
+            return null;
+        }
+    }
+
+    private static final class GivenUp extends RuntimeException {
+        private static final long serialVersionUID = 1;
+
+        GivenUp() {
+            super("too many steps", null, false, false);
+        }
+    }
+
+    /**
+     * A path, behind it a line end and then zeros without end. At the end of a text an expression can try all its ways
+     * without reading, and nothing would count them: here it meets none.
+     */
+    private final class Endless implements CharSequence {
+        private final String path;
+        private final int cost;
+
+        Endless(String path, int cost) {
+            this.path = path;
+            this.cost = cost;
+        }
+
+        @Override
+        public int length() {
+            return Integer.MAX_VALUE;
+        }
+
+        @Override
+        public char charAt(int index) {
+            steps -= cost;
+            if (steps < 0) {
+                throw new GivenUp();
+            }
+            return index < path.length() ? path.charAt(index) : index == path.length() ? '\n' : '0';
+        }
+
+        @Override
+        public CharSequence subSequence(int start, int end) {
+            throw new UnsupportedOperationException("groups are not asked for");
+        }
+    }
+}

@@ -8,6 +8,7 @@ import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -142,6 +143,9 @@ final class FolderWalk implements Iterator<StoredObject> {
         LocalEntries(Path path) throws IOException {
             java.nio.file.Path local = java.nio.file.Path.of(path.toUri().getPath());
             boolean directory = Files.isDirectory(local);
+            if (!directory && !Files.exists(local)) {
+                throw new NoSuchFileException(local.toString()); // gone, or of a name that is not UTF-8
+            }
             parent = directory ? path : path.getParent();
             stream = directory ? Files.newDirectoryStream(local) : null;
             paths = directory ? stream.iterator() : List.of(local).iterator();

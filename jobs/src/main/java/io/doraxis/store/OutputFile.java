@@ -25,6 +25,9 @@ import org.apache.hadoop.fs.RawLocalFileSystem;
 public final class OutputFile implements Closeable {
     private static final String TEMPORARY_SUFFIX = ".tmp";
 
+    /** A name may be as long as the file system lets it, and that of the temporary file must not be longer. */
+    private static final int KEPT_OF_NAME = 60;
+
     private final FileSystem fileSystem;
     private final Path path;
     private final Path temporary;
@@ -47,7 +50,7 @@ public final class OutputFile implements Closeable {
         FileSystem fileSystem = store.fileSystem(given);
         Path path = fileSystem.makeQualified(given);
         boolean whole = fileSystem.hasPathCapability(path, CommonPathCapabilities.ABORTABLE_STREAM);
-        String name = temporaryPrefix(path) + UUID.randomUUID() + TEMPORARY_SUFFIX;
+        String name = temporaryPrefix(path) + UUID.randomUUID().toString().substring(0, 8) + TEMPORARY_SUFFIX;
         Path temporary =
                 whole ? path : new Path(path.getParent(), new Path(null, null, name)); // a colon is no scheme's
         try {
@@ -58,7 +61,8 @@ public final class OutputFile implements Closeable {
     }
 
     private static String temporaryPrefix(Path path) {
-        return "." + path.getName() + ".";
+        String name = path.getName();
+        return "." + name.substring(0, Math.min(name.length(), KEPT_OF_NAME)) + ".";
     }
 
     /** Removes what processes that were killed while they wrote that file have left of it. */

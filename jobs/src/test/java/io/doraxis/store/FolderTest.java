@@ -84,6 +84,15 @@ class FolderTest {
     }
 
     @Test
+    void aFolderWhoseNameIsNoTextIsARow() throws Exception {
+        file(root, "a");
+        Process made = new ProcessBuilder("sh", "-c", "mkdir \"$1/$(printf 'd\\377')\"", "sh", root.toString()).start();
+        assertThat(made.waitFor()).isZero();
+        assertThat(names(new Folder("file:" + root, Folder.Extent.TREE, root.toString())))
+                .containsExactly("a", "d\ufffd unlistable");
+    }
+
+    @Test
     void whatLiesBelowALinkIsListedOnceByOneTaskToo() throws IOException {
         file(root.resolve("d/e"), "a");
         Files.createSymbolicLink(root.resolve("d/e/up"), root);

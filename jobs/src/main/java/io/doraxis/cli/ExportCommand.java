@@ -1,5 +1,7 @@
 package io.doraxis.cli;
 
+import io.doraxis.peft.ExportChoices;
+import io.doraxis.peft.InputAxis;
 import io.doraxis.spark.ExportJob;
 import io.doraxis.spark.ExportRequest;
 import io.doraxis.spark.ExportResult;
@@ -32,6 +34,25 @@ import picocli.CommandLine.Spec;
 final class ExportCommand implements Callable<Integer> {
     private static final int READS_IN_FLIGHT = 8;
 
+    /** Names of {@link InputAxis} as they are typed. */
+    enum Form {
+        REFUSE,
+        AUTO,
+        GLORA,
+        IA3_LORA,
+        FULL_WEIGHTS,
+        LOW_RANK;
+
+        private InputAxis axis() {
+            return InputAxis.valueOf(name());
+        }
+
+        @Override
+        public String toString() {
+            return axis().option();
+        }
+    }
+
     @Spec
     private CommandSpec spec;
 
@@ -47,7 +68,9 @@ final class ExportCommand implements Callable<Integer> {
     @Option(
             names = "--base",
             paramLabel = "URI",
-            description = "Base model, whose names flattened names are resolved to: a file, or a folder or index.")
+            description =
+                    "Base model: tells the paths of flattened names, and the weights that some forms need. A file,"
+                            + " or a folder or index.")
     private String base;
 
     @Option(
@@ -63,6 +86,22 @@ final class ExportCommand implements Callable<Integer> {
             description = "Directory to write; with --plan the folder of the exports table.")
     private String output;
 
+    @Option(
+            names = "--input-axis",
+            paramLabel = "FORM",
+            defaultValue = "refuse",
+            description = "What DoRA on the input axis becomes, which PEFT has no DoRA for: ${COMPLETION-CANDIDATES}"
+                    + " (default: ${DEFAULT-VALUE}). All but low-rank are exact and need the base; auto takes the"
+                    + " smallest of them.")
+    private Form inputAxis;
+
+    @Option(
+            names = "--assume-axis",
+            paramLabel = "AXIS",
+            description = "Axis of magnitudes that an adapter leaves open: ${COMPLETION-CANDIDATES}. Without it such an"
+                    + " adapter is refused.")
+    private MergeCommand.Axis assumedAxis;
+
     @Option(names = "--allow-unmatched", description = "Leave out what matches nothing in the base.")
     private boolean allowUnmatched;
 
@@ -73,11 +112,13 @@ final class ExportCommand implements Callable<Integer> {
         if (blank || (plan == null) == (input == null) || plan != null && base != null) {
             throw new Doraxis.UsageException("give --input and --output, or --plan and --output");
         }
-        return plan == null ? one() : planned();
+        ExportChoices choices = new ExportChoices(inputAxis.axis(), assumedAxis == null ? null : assumedAxis.axis());
+        ExportRequest.Settings settings = new ExportRequest.Settings(allowUnmatched, choices);
+        return plan == null ? one(settings) : planned(settings);
     }
 
-    private int one() {
-        ExportRequest request = new ExportRequest(input, base == null ? "" : base, output, allowUnmatched);
+    private int one(ExportRequest.Settings settings) {
+        ExportRequest request = new ExportRequest(input, base == null ? "" : base, output, settings);
         ExportResult result = ExportJob.one(SparkSessions.storeSettings(), request, Doraxis.version());
         switch (result.status()) {
             case DONE, UP_TO_DATE -> {
@@ -99,11 +140,11 @@ final class ExportCommand implements Callable<Integer> {
         }
     }
 
-    private int planned() throws Exception {
+    private int planned(ExportRequest.Settings settings) throws Exception {
         MergeRecord record;
         try (SparkSession spark = sparkOptions.session("export", READS_IN_FLIGHT);
                 Progress progress = sparkOptions.progress()) {
-            record = new ExportJob(spark, plan, output, progress, Doraxis.version()).run(allowUnmatched);
+            record = new ExportJob(spark, plan, output, progress, Doraxis.version()).run(settings);
         }
         PrintWriter out = spec.commandLine().getOut();
         out.printf(

@@ -30,7 +30,8 @@ public final class ExportJob {
 
     /** One export, without Spark. */
     public static ExportResult one(Configuration configuration, ExportRequest request, String toolVersion) {
-        return new OneExport(new ObjectStore(configuration), request, toolVersion).run();
+        int threads = Runtime.getRuntime().availableProcessors();
+        return new OneExport(new ObjectStore(configuration), request, toolVersion, threads).run();
     }
 
     /**
@@ -38,7 +39,7 @@ public final class ExportJob {
      *
      * @throws IOException if the plan cannot be read or the output cannot be written: nothing was exported then
      */
-    public MergeRecord run(boolean allowUnmatched) throws IOException {
+    public MergeRecord run(ExportRequest.Settings settings) throws IOException {
         JobRun run = new JobRun(spark, List.of(plan));
         JavaRDD<ExportRequest> requests = PlanTable.read(spark, plan)
                 .javaRDD()
@@ -46,7 +47,7 @@ public final class ExportJob {
                         PlanTable.text(row, PlanTable.ADAPTER),
                         PlanTable.text(row, PlanTable.BASE),
                         PlanTable.text(row, PlanTable.OUTPUT),
-                        allowUnmatched));
+                        settings));
         RunFolder folder = run.begin(output, progress);
         JobRun.Stores stores = run.stores();
         long count = requests.count();
@@ -54,9 +55,10 @@ public final class ExportJob {
         LongAccumulator done = spark.sparkContext().longAccumulator("exports");
         progress.watch(done, spark.sparkContext().longAccumulator("failed"));
         String version = toolVersion;
+        int threads = spark.sparkContext().getConf().getInt("spark.task.cpus", 1);
         JavaRDD<Row> rows = requests.repartition(run.tasks(count, EXPORTS_PER_TASK))
                 .map(request -> {
-                    Row row = MergesTable.row(new OneExport(stores.open(), request, version).run());
+                    Row row = MergesTable.row(new OneExport(stores.open(), request, version, threads).run());
                     done.add(1);
                     return row;
                 });

@@ -29,24 +29,21 @@ public record ExportResult(
         implements Serializable {
     private static final int MAX_MESSAGE = 4_000;
 
-    /** Why an adapter cannot be had in PEFT's layout as asked. Stored in the exports table: never renamed. */
+    /**
+     * Why an adapter cannot be had in PEFT's layout as asked, beside what its plan and the merge of its layers say. Stored
+     * in the exports table: never renamed.
+     */
     public enum Code {
         NOT_AN_ADAPTER,
         UNSUPPORTED_BASE,
         UNSUPPORTED_OUTPUT,
         INCOMPLETE_ROW,
         /** Names match nothing in the base: {@code --allow-unmatched} leaves them out. */
-        UNMATCHED,
-        /** It is exact only in a form that needs the base's weights, which is not written. */
-        NEEDS_BASE_WEIGHTS,
-        /** PEFT's layout cannot hold it. */
-        NOT_EXPRESSIBLE,
-        /** A norm is zero, which PEFT divides by. */
-        ZERO_NORM
+        UNMATCHED
     }
 
-    static ExportResult refused(ExportRequest request, Code code, String message) {
-        return without(request, MergeResult.Status.REFUSED, code.name(), message);
+    static ExportResult refused(ExportRequest request, String code, String message) {
+        return without(request, MergeResult.Status.REFUSED, code, message);
     }
 
     static ExportResult failed(ExportRequest request, IOException e) {

@@ -104,8 +104,8 @@ final class ComponentExport {
         }
         boolean onlyVectors = count(Treatment.PRODUCT) == 0 && !dora;
         Division division = divided(placed -> switch (placed.treatment()) {
-            case OUTPUT_DORA -> true;
-            case PRODUCT -> !dora || placed.hasDirection();
+            case OUTPUT_DORA -> base == null || isMergeable(placed.kernel());
+            case PRODUCT -> base == null || isMergeable(placed.kernel()) && (!dora || placed.hasDirection());
             case IA3 -> onlyVectors && isIa3(placed);
             default -> false;
         });
@@ -245,7 +245,7 @@ final class ComponentExport {
         return folder.isEmpty() ? name : folder + "/" + name;
     }
 
-    /** PEFT 0.21.2 fails to merge into convolutions of three dimensions whose first two have one position. */
+    /** PEFT 0.21.2 computes with LoRA on convolutions of three dimensions whose first two have one position, and fails to merge it. */
     private static boolean isMergeable(Shape kernel) {
         return kernel.rank() != 3 || kernel.dim(0) * kernel.dim(1) > 1;
     }

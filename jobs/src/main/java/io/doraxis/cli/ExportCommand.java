@@ -3,6 +3,7 @@ package io.doraxis.cli;
 import io.doraxis.peft.ExportChoices;
 import io.doraxis.peft.InputAxis;
 import io.doraxis.spark.ExportJob;
+import io.doraxis.spark.ExportJob.Forecast;
 import io.doraxis.spark.ExportRequest;
 import io.doraxis.spark.ExportResult;
 import io.doraxis.spark.MergeRecord;
@@ -105,6 +106,11 @@ final class ExportCommand implements Callable<Integer> {
     @Option(names = "--allow-unmatched", description = "Leave out what matches nothing in the base.")
     private boolean allowUnmatched;
 
+    @Option(
+            names = "--dry-run",
+            description = "Say what would be done, of a plan how many exports would be what, and write nothing.")
+    private boolean dryRun;
+
     @Override
     public Integer call() throws Exception {
         boolean blank =
@@ -114,18 +120,30 @@ final class ExportCommand implements Callable<Integer> {
         }
         ExportChoices choices = new ExportChoices(inputAxis.axis(), assumedAxis == null ? null : assumedAxis.axis());
         ExportRequest.Settings settings = new ExportRequest.Settings(allowUnmatched, choices);
-        return plan == null ? one(settings) : planned(settings);
+        if (plan == null) {
+            return one(settings);
+        }
+        return dryRun ? forecast(settings) : planned(settings);
     }
 
     private int one(ExportRequest.Settings settings) {
         ExportRequest request = new ExportRequest(input, base == null ? "" : base, output, settings);
-        ExportResult result = ExportJob.one(SparkSessions.storeSettings(), request, Doraxis.version());
+        ExportResult result = dryRun
+                ? ExportJob.dryRun(SparkSessions.storeSettings(), request, Doraxis.version())
+                : ExportJob.one(SparkSessions.storeSettings(), request, Doraxis.version());
         switch (result.status()) {
-            case DONE, UP_TO_DATE -> {
+            case DONE, UP_TO_DATE, PLANNED -> {
                 PrintWriter out = spec.commandLine().getOut();
                 out.printf("%s %s%n", output, result.status());
+                out.printf("outcome       %s%n", result.outcome());
                 if (result.message() != null) {
-                    out.printf("exported      %s%n", result.message());
+                    out.printf("export        %s%n", result.message());
+                }
+                result.plan().forEach((what, count) -> out.printf("modules       %,d %s%n", count, what));
+                if (dryRun) {
+                    out.printf(
+                            "tensors       %,d to copy, %,d to compute; %,d bytes%n",
+                            result.copied(), result.computed(), result.bytesWritten());
                 }
                 result.warnings().forEach(warning -> out.printf("warning       %s%n", warning));
                 out.flush();
@@ -138,6 +156,29 @@ final class ExportCommand implements Callable<Integer> {
                 return result.status() == MergeResult.Status.REFUSED ? Doraxis.REFUSED : Doraxis.FAILED;
             }
         }
+    }
+
+    private int forecast(ExportRequest.Settings settings) throws Exception {
+        Forecast forecast;
+        try (SparkSession spark = sparkOptions.session("export", READS_IN_FLIGHT);
+                Progress progress = sparkOptions.progress()) {
+            forecast = new ExportJob(spark, plan, output, progress, Doraxis.version()).dryRun(settings);
+        }
+        PrintWriter out = spec.commandLine().getOut();
+        out.printf(
+                "%,d exports: %s; %,d bytes; nothing was written%n",
+                forecast.exports().values().stream().mapToLong(Long::longValue).sum(),
+                forecast.exports().entrySet().stream()
+                        .map(entry -> entry.getValue() + " " + entry.getKey())
+                        .collect(Collectors.joining(", ")),
+                forecast.bytes());
+        out.flush();
+        if (forecast.exports().keySet().stream().anyMatch(key -> key.startsWith(MergeResult.Status.FAILED.name()))) {
+            return Doraxis.FAILED;
+        }
+        boolean refused =
+                forecast.exports().keySet().stream().anyMatch(key -> key.startsWith(MergeResult.Status.REFUSED.name()));
+        return refused ? Doraxis.REFUSED : 0;
     }
 
     private int planned(ExportRequest.Settings settings) throws Exception {

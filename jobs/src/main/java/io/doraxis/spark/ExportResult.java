@@ -1,5 +1,6 @@
 package io.doraxis.spark;
 
+import io.doraxis.peft.ExportOutcome;
 import io.doraxis.tensorfile.Printable;
 import java.io.IOException;
 import java.io.Serializable;
@@ -9,14 +10,16 @@ import java.util.Map;
 /**
  * What became of an export: a row of the {@code exports} table.
  *
+ * @param outcome how exact it is; null where nothing is or would be written
  * @param plan modules by what they became
- * @param message why it was refused or failed; null where it was not
+ * @param message why it was refused or failed, or what it became
  */
 public record ExportResult(
         ExportRequest request,
         MergeResult.Status status,
         String code,
         String message,
+        ExportOutcome outcome,
         Map<String, Integer> plan,
         int computed,
         int copied,
@@ -42,6 +45,11 @@ public record ExportResult(
         UNMATCHED
     }
 
+    /** What a dry run counts by: how exact it would be, or why it would be refused. */
+    String verdict() {
+        return outcome == null ? status + " " + code : outcome.name();
+    }
+
     static ExportResult refused(ExportRequest request, String code, String message) {
         return without(request, MergeResult.Status.REFUSED, code, message);
     }
@@ -53,6 +61,7 @@ public record ExportResult(
 
     private static ExportResult without(ExportRequest request, MergeResult.Status status, String code, String message) {
         String shown = Printable.of(message, MAX_MESSAGE);
-        return new ExportResult(request, status, code, shown, Map.of(), 0, 0, 0, 0, null, null, List.of(), Map.of());
+        return new ExportResult(
+                request, status, code, shown, null, Map.of(), 0, 0, 0, 0, null, null, List.of(), Map.of());
     }
 }

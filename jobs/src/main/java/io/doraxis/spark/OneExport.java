@@ -10,6 +10,7 @@ import io.doraxis.peft.ExportPlan;
 import io.doraxis.peft.ExportPlanner;
 import io.doraxis.peft.ExportSource;
 import io.doraxis.peft.PeftAdapter;
+import io.doraxis.peft.PeftTensor;
 import io.doraxis.spark.ExportResult.Code;
 import io.doraxis.store.ObjectStore;
 import io.doraxis.store.OutputFile;
@@ -73,10 +74,27 @@ final class OneExport {
         }
     }
 
+    /** What there is to export, and what it becomes. */
+    private record Prepared(
+            CheckpointAudit adapter, CheckpointAudit base, ExportInputs inputs, ExportSource source, ExportPlan plan) {}
+
+    private interface Work {
+        ExportResult done() throws Refusal, MergeRefusedException, IOException;
+    }
+
     /** Exports, or says why not: nothing is thrown for what is wrong with a file, the store or the request. */
     ExportResult run() {
+        return result(this::export);
+    }
+
+    /** What would be done, or why not: nothing is written. */
+    ExportResult dryRun() {
+        return result(this::planned);
+    }
+
+    private ExportResult result(Work work) {
         try {
-            return export();
+            return work.done();
         } catch (Refusal e) {
             return ExportResult.refused(request, e.code, e.getMessage());
         } catch (MergeRefusedException e) {
@@ -88,8 +106,7 @@ final class OneExport {
         }
     }
 
-    private ExportResult export() throws Refusal, MergeRefusedException, IOException {
-        long started = System.nanoTime();
+    private Prepared prepared() throws Refusal, IOException {
         if (request.adapter().isBlank() || request.output().isBlank()) {
             throw new Refusal(Code.INCOMPLETE_ROW, "adapter and output are both needed");
         }
@@ -97,7 +114,13 @@ final class OneExport {
         if (adapter.adapter() == null || adapter.contents().parts().size() != 1) {
             throw new Refusal(Code.NOT_AN_ADAPTER, request.adapter() + " is no adapter in one file");
         }
-        requireApart(adapter);
+        for (TensorInfo tensor : adapter.contents().index().tensors()) {
+            if (tensor.begin() == TensorInfo.NOWHERE) {
+                throw new Refusal(
+                        Code.NOT_AN_ADAPTER,
+                        request.adapter() + ": where the data of " + tensor.name() + " lie is not known");
+            }
+        }
         CheckpointAudit base = request.base().isBlank() ? null : read(request.base(), false, Code.UNSUPPORTED_BASE);
         ExportInputs inputs = new ExportInputs(store, adapter, base);
         ExportSource source = new ExportSource(
@@ -107,6 +130,33 @@ final class OneExport {
                 adapter.contents().config(),
                 inputs.adapter(singleNumbers(adapter)));
         ExportPlan plan = plan(source, base, Set.of());
+        requireApart(adapter, plan);
+        return new Prepared(adapter, base, inputs, source, plan);
+    }
+
+    private ExportResult planned() throws Refusal, MergeRefusedException, IOException {
+        Prepared prepared = prepared();
+        ExportPlan plan = prepared.plan;
+        ExportWriter.requirePossible(plan);
+        for (PeftAdapter made : plan.adapters()) {
+            for (PeftTensor tensor : made.tensors()) {
+                copied += tensor.source() instanceof PeftTensor.Copied ? 1 : 0;
+                computed += tensor.source() instanceof PeftTensor.Copied ? 0 : 1;
+            }
+        }
+        bytesWritten = plan.outcome() == ExportOutcome.NOT_NEEDED
+                ? prepared.adapter.checkpoint().totalBytes()
+                : plan.bytes();
+        return result(MergeResult.Status.PLANNED, plan, prepared.inputs, digest(prepared.adapter, prepared.base));
+    }
+
+    private ExportResult export() throws Refusal, MergeRefusedException, IOException {
+        long started = System.nanoTime();
+        Prepared prepared = prepared();
+        CheckpointAudit adapter = prepared.adapter;
+        CheckpointAudit base = prepared.base;
+        ExportInputs inputs = prepared.inputs;
+        ExportPlan plan = prepared.plan;
         String digest = digest(adapter, base);
         if (isThere(plan, digest)) {
             return result(MergeResult.Status.UP_TO_DATE, plan, inputs, digest);
@@ -121,7 +171,7 @@ final class OneExport {
         try (Lanes lanes = new Lanes(Kernels.open(threads, ON_CPU, null))) {
             ExportWriter writer = new ExportWriter(inputs, lanes);
             Set<String> cancelled = writer.takeNorms(plan);
-            plan = cancelled.isEmpty() ? plan : plan(source, base, cancelled);
+            plan = cancelled.isEmpty() ? plan : plan(prepared.source, base, cancelled);
             ExportWriter.requirePossible(plan);
             seconds.put("plan", since(started));
             long writing = System.nanoTime();
@@ -150,10 +200,14 @@ final class OneExport {
     }
 
     /** What is read must not be replaced while it is. */
-    private void requireApart(CheckpointAudit adapter) throws Refusal, IOException {
-        String output = store.qualified(request.output());
+    private void requireApart(CheckpointAudit adapter, ExportPlan plan) throws Refusal, IOException {
+        List<String> folders = new ArrayList<>();
+        folders.add(store.qualified(request.output()));
+        for (PeftAdapter made : plan.adapters()) {
+            folders.add(store.qualified(place(made.folder(), "")));
+        }
         for (StoredObject file : adapter.checkpoint().weights()) {
-            if (file.uri().equals(output) || file.directory().equals(output)) {
+            if (folders.contains(file.uri()) || folders.contains(file.directory())) {
                 throw new Refusal(
                         Code.UNSUPPORTED_OUTPUT, request.output() + " is read for this export; write to another place");
             }
@@ -268,7 +322,8 @@ final class OneExport {
                 request,
                 status,
                 null,
-                status == MergeResult.Status.DONE ? plan.reason() : null,
+                status == MergeResult.Status.UP_TO_DATE ? null : plan.reason(),
+                plan.outcome(),
                 plan.done(),
                 computed,
                 copied,

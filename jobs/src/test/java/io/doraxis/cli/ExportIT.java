@@ -199,15 +199,43 @@ class ExportIT {
     }
 
     @Test
-    void aPlanHasARowForEachOfItsExports() throws Exception {
-        String rows = Stream.of("lora", "output", "input")
+    void aDryRunSaysWhatWouldBeDoneAndWritesNothing() throws Exception {
+        Called called = export("input.safetensors", "--input-axis", "auto", "--dry-run");
+        assertThat(called.status()).as(called.err()).isZero();
+        assertThat(called.out())
+                .contains("PLANNED", "outcome       EXACT_WITH_BASE", "1 LORA DoRA on inputs -> whole weights")
+                .contains("0 to copy, 1 to compute; 120 bytes");
+        assertThat(folder.files()).noneMatch(name -> name.startsWith("out/"));
+        isRefused(export("input.safetensors", "--dry-run"), "INPUT_AXIS");
+        folder.writeText("plan.csv", plan());
+        called = Called.doraxis(
+                "export",
+                "--plan",
+                folder.at("plan.csv"),
+                "--output",
+                folder.at("run"),
+                "--master",
+                "local[2]",
+                "--dry-run");
+        assertThat(called.out()).contains("3 exports: 2 EXACT, 1 REFUSED INPUT_AXIS; ", "nothing was written");
+        assertThat(called.status()).isEqualTo(4);
+        assertThat(folder.files()).noneMatch(name -> name.startsWith("made/") || name.startsWith("run/"));
+    }
+
+    /** Of three adapters. */
+    private String plan() {
+        return Stream.of("lora", "output", "input")
                 .map(name -> "%s,%s,%s%n"
                         .formatted(
                                 folder.at(name + ".safetensors"),
                                 folder.at("base.safetensors"),
                                 folder.at("made/" + name)))
-                .reduce("", String::concat);
-        folder.writeText("plan.csv", "adapter,base,output\n" + rows);
+                .reduce("adapter,base,output\n", String::concat);
+    }
+
+    @Test
+    void aPlanHasARowForEachOfItsExports() throws Exception {
+        folder.writeText("plan.csv", plan());
         Called called = Called.doraxis(
                 "export", "--plan", folder.at("plan.csv"), "--output", folder.at("run"), "--master", "local[2]");
         assertThat(called.status()).as(called.err()).isEqualTo(4);

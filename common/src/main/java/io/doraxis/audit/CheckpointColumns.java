@@ -13,6 +13,8 @@ import io.doraxis.audit.ColumnType.MapOf;
 import io.doraxis.audit.ColumnType.StructOf;
 import io.doraxis.catalog.StoredObject;
 import io.doraxis.naming.FamilyMatch;
+import io.doraxis.peft.ExportPlanner;
+import io.doraxis.peft.ExportPlanner.Possibility;
 import io.doraxis.tensorfile.Finding;
 import io.doraxis.tensorfile.PickleScan;
 import java.io.Serializable;
@@ -222,12 +224,12 @@ public final class CheckpointColumns {
                 new MapOf(OUTCOME),
                 "What each program does with the file as it is, by program and version.",
                 CheckpointColumns::consumers);
-        adapter(
+        add(
                 columns,
                 "peft_export",
                 OUTCOME,
-                "Whether it can be written in PEFT's layout; not filled yet.",
-                a -> null);
+                "How exactly PEFT's layout can hold an adapter, by its header, and what that takes or what is in the way.",
+                CheckpointColumns::peftExport);
         add(
                 columns,
                 "license",
@@ -322,6 +324,17 @@ public final class CheckpointColumns {
 
     private static List<Object> file(StoredObject object) {
         return Arrays.asList(object.uri(), object.size(), object.etag(), Instant.ofEpochMilli(object.modified()));
+    }
+
+    private static List<Object> peftExport(CheckpointAudit audit) {
+        if (audit.adapter() == null) {
+            return null;
+        }
+        Possibility possible = ExportPlanner.possibility(
+                audit.adapter().index(),
+                audit.adapter().verdict(),
+                audit.contents().config());
+        return List.of(possible.outcome().name(), possible.reason());
     }
 
     private static Map<String, List<Object>> consumers(AdapterContents adapter) {

@@ -69,6 +69,31 @@ public final class DeltaWeight {
         };
     }
 
+    /** Rows of a delta weight, computed when they are asked for. */
+    @FunctionalInterface
+    interface Rows {
+        Matrix of(int first, int count);
+    }
+
+    /**
+     * The same in float64, some rows at a time.
+     *
+     * @throws IllegalArgumentException if the algorithm is none of LORA, LOHA and LOKR, or the factors do not fit
+     */
+    static Rows rows(AdapterModule module, TensorData data) {
+        Factors factors = new Factors(module, data);
+        return switch (module.algorithm()) {
+            case LORA -> lora(factors)::productRows;
+            case LOHA -> {
+                Pair one = first(factors);
+                Pair other = second(factors);
+                yield (first, count) -> one.productRows(first, count).hadamard(other.productRows(first, count));
+            }
+            case LOKR -> lokr(factors)::kroneckerRows;
+            case FULL, NORM, GLORA, IA3, OFT, BOFT, TLORA -> throw noProduct(module);
+        };
+    }
+
     static FactoredDelta lora(AdapterModule module, TensorData data) {
         return lora(new Factors(module, data)).factored();
     }
@@ -105,8 +130,23 @@ public final class DeltaWeight {
             return left.times(right);
         }
 
+        Matrix productRows(int first, int count) {
+            return left.rowRange(first, count).times(right);
+        }
+
         Matrix kronecker() {
             return left.kronecker(right);
+        }
+
+        Matrix kroneckerRows(int first, int count) {
+            Matrix rows = Matrix.zeros(count, Math.multiplyExact(left.columns(), right.columns()));
+            for (int row = 0; row < count; row++) {
+                for (int column = 0; column < rows.columns(); column++) {
+                    double factor = left.at((first + row) / right.rows(), column / right.columns());
+                    rows.add(row, column, factor * right.at((first + row) % right.rows(), column % right.columns()));
+                }
+            }
+            return rows;
         }
 
         FactoredDelta factored() {

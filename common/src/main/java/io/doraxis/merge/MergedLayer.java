@@ -13,7 +13,6 @@ import static io.doraxis.adapter.Role.WEIGHT;
 import static io.doraxis.adapter.Role.W_NORM;
 
 import io.doraxis.adapter.AdapterModule;
-import io.doraxis.adapter.Magnitude;
 import io.doraxis.adapter.PeftTransform;
 import io.doraxis.dora.ModuleAxis;
 import io.doraxis.tensorfile.TensorData;
@@ -104,8 +103,7 @@ public final class MergedLayer {
             return base.plus(delta.scaled(strength.value()));
         }
         double[] magnitude = factors.values(module.magnitude().tensor());
-        double epsilon =
-                module.magnitude().kind() == Magnitude.Kind.DORA_SCALE ? WeightDecomposition.LYCORIS_EPSILON : 0;
+        double epsilon = WeightDecomposition.epsilon(module.magnitude());
         if (strength.value() != 1 && strength.rule() == Strength.Rule.PEFT) {
             Matrix direction = base.plus(delta.scaled(strength.value()));
             return WeightDecomposition.of(direction, magnitude, axis, kernel, epsilon);

@@ -39,9 +39,7 @@ final class RowMerge {
         this.scale = scale;
         this.magnitude = magnitude;
         this.byRow = isByRow(step);
-        this.epsilon = magnitude != null && step.module().magnitude().kind() == Magnitude.Kind.DORA_SCALE
-                ? WeightDecomposition.LYCORIS_EPSILON
-                : 0;
+        this.epsilon = magnitude == null ? 0 : WeightDecomposition.epsilon(magnitudeOf(step));
         this.kernel = kernel;
     }
 

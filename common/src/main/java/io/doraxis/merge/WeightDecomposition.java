@@ -1,6 +1,8 @@
 package io.doraxis.merge;
 
+import io.doraxis.adapter.Magnitude;
 import io.doraxis.dora.ModuleAxis;
+import java.util.Arrays;
 
 /** DoRA's weight decomposition (arXiv 2402.09353, equation 5): a direction, divided by its norm and scaled by a magnitude. */
 public final class WeightDecomposition {
@@ -17,6 +19,11 @@ public final class WeightDecomposition {
      * @param kernel kernel positions per input
      */
     public static double[] norms(Matrix weight, ModuleAxis axis, int kernel) {
+        return roots(squares(weight, axis, kernel));
+    }
+
+    /** The sums of squares that the norms are the roots of. */
+    static double[] squares(Matrix weight, ModuleAxis axis, int kernel) {
         boolean byRow = axis == ModuleAxis.OUTPUT;
         double[] values = weight.values();
         double[] squares = new double[byRow ? weight.rows() : weight.columns() / kernel];
@@ -25,10 +32,16 @@ public final class WeightDecomposition {
                 squares[byRow ? row : column / kernel] += values[at] * values[at];
             }
         }
-        for (int i = 0; i < squares.length; i++) {
-            squares[i] = Math.sqrt(squares[i]);
-        }
         return squares;
+    }
+
+    static double[] roots(double[] squares) {
+        return Arrays.stream(squares).map(Math::sqrt).toArray();
+    }
+
+    /** What is added to the norms of a module: LyCORIS' files and theirs alone are made so. */
+    static double epsilon(Magnitude magnitude) {
+        return magnitude.kind() == Magnitude.Kind.DORA_SCALE ? LYCORIS_EPSILON : 0;
     }
 
     /**
@@ -55,7 +68,11 @@ public final class WeightDecomposition {
      * @param epsilon added to each norm
      */
     public static Matrix of(Matrix direction, double[] magnitude, ModuleAxis axis, int kernel, double epsilon) {
-        double[] norms = norms(direction, axis, kernel);
+        return scaled(direction, factors(norms(direction, axis, kernel), magnitude, epsilon), axis, kernel);
+    }
+
+    /** What rows or inputs of those norms are multiplied by. */
+    static double[] factors(double[] norms, double[] magnitude, double epsilon) {
         if (norms.length != magnitude.length) {
             throw new IllegalArgumentException(magnitude.length + " magnitudes for " + norms.length + " norms");
         }
@@ -63,6 +80,6 @@ public final class WeightDecomposition {
         for (int i = 0; i < norms.length; i++) {
             factors[i] = magnitude[i] / (norms[i] + epsilon);
         }
-        return scaled(direction, factors, axis, kernel);
+        return factors;
     }
 }

@@ -20,6 +20,9 @@ import java.util.stream.Collectors;
 public final class AdapterConfigJson {
     private static final JsonFactory JSON = new JsonFactory();
 
+    /** What PEFT takes for an adapter of whole weights alone; without a target that matches, it refuses others. */
+    private static final String NO_TARGET = "dummy-target-modules";
+
     private AdapterConfigJson() {}
 
     /** The file's bytes. */
@@ -31,16 +34,42 @@ public final class AdapterConfigJson {
         fields.put("peft_type", adapter.type().name());
         fields.put("peft_version", "0.21.2");
         fields.put("task_type", null);
-        fields.put("modules_to_save", null);
-        adapter.fields().forEach(field -> fields.put(field.name(), field.value()));
-        if (adapter.type() == PeftType.LORA) {
-            fields.put("bias", "none");
-            fields.put("fan_in_fan_out", false);
-            fields.put("lora_dropout", 0.0);
-            fields.put("use_rslora", false);
+        fields.put(
+                "modules_to_save",
+                adapter.saved().isEmpty()
+                        ? null
+                        : adapter.saved().stream()
+                                .map(PeftAdapter.SavedModule::path)
+                                .toList());
+        List<String> paths = adapter.modules().stream().map(PeftModule::path).toList();
+        fields.put("target_modules", paths.isEmpty() ? NO_TARGET : expression(paths));
+        switch (adapter.type()) {
+            case LORA -> {
+                fields.put("bias", "none");
+                fields.put("fan_in_fan_out", false);
+                fields.put("lora_dropout", 0.0);
+                fields.put("use_rslora", false);
+                addRanks(fields, adapter);
+            }
+            case LOHA, LOKR -> addRanks(fields, adapter);
+            case GLORA -> {
+                fields.put("bias", "none");
+                fields.put("r", adapter.modules().get(0).rank());
+            }
+            case IA3 -> {}
         }
-        Object rank = most(adapter.modules(), PeftModule::rank);
-        Object alpha = most(adapter.modules(), module -> number(module.alpha()));
+        adapter.fields().forEach(field -> fields.put(field.name(), field.value()));
+        return written(fields);
+    }
+
+    /** A regular expression of these paths alone. */
+    static String expression(List<String> paths) {
+        return paths.stream().map(AdapterConfigJson::escaped).collect(Collectors.joining("|", "^(", ")$"));
+    }
+
+    private static void addRanks(Map<String, Object> fields, PeftAdapter adapter) {
+        Object rank = adapter.modules().isEmpty() ? 1 : most(adapter.modules(), PeftModule::rank);
+        Object alpha = adapter.modules().isEmpty() ? 1 : most(adapter.modules(), module -> number(module.alpha()));
         fields.put("r", rank);
         fields.put(adapter.type().alphaField(), alpha);
         Map<String, Object> ranks = new TreeMap<>();
@@ -55,12 +84,6 @@ public final class AdapterConfigJson {
         }
         fields.put("rank_pattern", ranks);
         fields.put("alpha_pattern", alphas);
-        fields.put(
-                "target_modules",
-                adapter.modules().stream()
-                        .map(module -> escaped(module.path()))
-                        .collect(Collectors.joining("|", "^(", ")$")));
-        return written(fields);
     }
 
     /** The commonest value, the smallest of them where several are. */
@@ -110,6 +133,12 @@ public final class AdapterConfigJson {
             Object value = field.getValue();
             if (value instanceof Map) {
                 write(json, (Map<String, Object>) value);
+            } else if (value instanceof List<?> texts) {
+                json.writeStartArray();
+                for (Object text : texts) {
+                    json.writeString((String) text);
+                }
+                json.writeEndArray();
             } else {
                 json.writePOJO(value);
             }

@@ -2,215 +2,324 @@ package io.doraxis.peft;
 
 import io.doraxis.adapter.AdapterIndex;
 import io.doraxis.adapter.AdapterModule;
-import io.doraxis.adapter.Algorithm;
-import io.doraxis.adapter.LayerKind;
 import io.doraxis.adapter.PeftConfig;
-import io.doraxis.adapter.Role;
 import io.doraxis.dora.CheckpointVerdict;
 import io.doraxis.dora.ModuleAxis;
-import io.doraxis.merge.FactoredDelta;
+import io.doraxis.merge.MergeAdapter;
+import io.doraxis.merge.MergePlan;
+import io.doraxis.merge.MergePlanner;
+import io.doraxis.merge.MergeRefusedException;
+import io.doraxis.merge.Strength;
 import io.doraxis.naming.BaseNames;
-import io.doraxis.naming.BaseNames.Found;
-import io.doraxis.naming.BaseNames.Resolution;
-import io.doraxis.naming.BaseNames.Unmatched;
+import io.doraxis.naming.BaseWeight;
 import io.doraxis.naming.Component;
 import io.doraxis.naming.ModulePath;
+import io.doraxis.peft.ComponentExport.Composed;
+import io.doraxis.peft.ExportPlan.Direction;
+import io.doraxis.peft.ExportPlan.Refusal;
 import io.doraxis.tensorfile.Shape;
 import io.doraxis.tensorfile.TensorIndex;
 import io.doraxis.tensorfile.TensorInfo;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.EnumMap;
+import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * Decides what an adapter becomes in PEFT's layout (PEFT 0.21.2). Plain factors and DoRA on the output axis keep their
  * bytes; LoHa and LoKr stay what they are where PEFT would make factors of the same shapes, and become LoRA of their true
- * rank elsewhere.
+ * rank elsewhere. With a base, DoRA on the input axis has exact forms too, and all else that can be merged is saved as the
+ * merged weights of its layers.
  */
 public final class ExportPlanner {
-    private final BaseNames base;
-    private final Map<Component, List<Placed>> components = new EnumMap<>(Component.class);
+    private static final List<InputAxis> FORMS = List.of(InputAxis.IA3_LORA, InputAxis.GLORA, InputAxis.FULL_WEIGHTS);
+
+    private final ExportSource source;
+    private final BaseModel base;
+    private final ExportChoices choices;
+    private final Map<Component, List<PlacedModule>> components = new EnumMap<>(Component.class);
     private final List<String> unmatched = new ArrayList<>();
+    private final List<String> flattened = new ArrayList<>();
+
+    /** Whether the model has grouped convolutions: which others are, only the layers themselves tell. */
+    private boolean hasGroups;
+
     private ExportOutcome worst = ExportOutcome.EXACT;
+    private Refusal refusal;
     private String reason;
 
-    /** A module with its place. */
-    record Placed(AdapterModule module, String path, Shape kernel) {
-        boolean isLinear() {
-            return kernel.rank() == 0;
-        }
-
-        Shape shape(long... first) {
-            long[] dims = java.util.Arrays.copyOf(first, first.length + kernel.rank());
-            for (int i = 0; i < kernel.rank(); i++) {
-                dims[first.length + i] = kernel.dim(i);
-            }
-            return Shape.of(dims);
-        }
-
-        /** The same with a kernel of ones. */
-        Shape pointwise(long... first) {
-            long[] dims = java.util.Arrays.copyOf(first, first.length + kernel.rank());
-            java.util.Arrays.fill(dims, first.length, dims.length, 1);
-            return Shape.of(dims);
-        }
-    }
-
-    private ExportPlanner(BaseNames base) {
-        this.base = base;
+    private ExportPlanner(ExportSource source, TensorIndex base, ExportChoices choices) {
+        this.source = source;
+        this.base = base == null ? null : new BaseModel(base);
+        this.choices = choices;
     }
 
     /**
      * Plans an export.
      *
-     * @param config null without an adapter_config.json
-     * @param base names of the base model's weights; null without it: then only names that are paths can be exported
+     * @param base the header of the base model; null without it: then only what is exact by its names and bytes is planned
+     * @param whole names of modules that are saved as the merged weights of their layers, whatever else they could be
      */
-    public static ExportPlan plan(
-            TensorIndex file, AdapterIndex adapter, CheckpointVerdict verdict, PeftConfig config, BaseNames base) {
-        if (config != null) {
-            return new ExportPlan(ExportOutcome.NOT_NEEDED, "it is in PEFT's layout", List.of(), List.of());
+    public static ExportPlan plan(ExportSource source, TensorIndex base, ExportChoices choices, Set<String> whole) {
+        if (source.config() != null) {
+            return new ExportPlan(
+                    ExportOutcome.NOT_NEEDED,
+                    "it is in PEFT's layout",
+                    null,
+                    List.of(),
+                    Map.of(),
+                    List.of(),
+                    null,
+                    List.of());
         }
-        ExportPlanner planner = new ExportPlanner(base);
-        for (int i = 0; i < adapter.modules().size(); i++) {
-            AdapterModule module = adapter.modules().get(i);
-            if (planner.place(module)) {
-                planner.judge(module, verdict.resolved(verdict.modules().get(i)));
-            }
-        }
-        planner.addUnrecognised(file, adapter);
-        return planner.finished();
+        return new ExportPlanner(source, base, choices).planned(whole);
     }
 
-    /** Whether it has a place, or is in the way of one. */
-    private boolean place(AdapterModule module) {
-        ModulePath name = ModulePath.of(module.name());
-        if (base == null) {
-            String path = ModulePath.localName(module.name());
-            if (path.indexOf('.') < 0) {
+    /** How an adapter can be had in PEFT's layout by its header alone, should a base be at hand where one is needed. */
+    public record Possibility(ExportOutcome outcome, String reason) {}
+
+    /**
+     * The best that an adapter can be, without a plan.
+     *
+     * @param config null without an adapter_config.json
+     */
+    public static Possibility possibility(AdapterIndex adapter, CheckpointVerdict verdict, PeftConfig config) {
+        return config != null
+                ? new Possibility(ExportOutcome.NOT_NEEDED, "it is in PEFT's layout")
+                : Possibilities.of(adapter, verdict);
+    }
+
+    private ExportPlan planned(Set<String> whole) {
+        MergePlan merge = null;
+        List<AdapterModule> modules = source.adapter().modules();
+        List<BaseNames.Resolution> places = new ArrayList<>(modules.size());
+        for (int i = 0; i < modules.size(); i++) {
+            AdapterModule module = modules.get(i);
+            places.add(base == null ? null : base.names().resolve(module.name()));
+            if (places.get(i) instanceof BaseNames.Unmatched) {
                 unmatched.add(module.name());
+            } else if (places.get(i) instanceof BaseNames.Ambiguous ambiguous) {
                 spoil(
-                        ExportOutcome.EXACT_WITH_BASE,
-                        module.name() + " is a flattened name: the base model tells its path (--base)");
-                return false;
+                        ExportOutcome.IMPOSSIBLE,
+                        Refusal.NOT_EXPRESSIBLE,
+                        module.name() + " could mean any of " + ambiguous.weights());
+            } else {
+                judge(module, treatment(i));
             }
-            add(name.component(), new Placed(module, path, module.kernel()));
-            return true;
         }
-        Resolution resolution = base.resolve(module.name());
-        if (resolution instanceof Found found) {
-            String own = found.weight().module();
-            Component component =
-                    name.component() == Component.ANY ? ModulePath.of(own).component() : name.component();
-            add(
-                    component,
-                    new Placed(
-                            module,
-                            ModulePath.localName(own),
-                            found.weight().shape().from(2)));
-            return true;
+        if (worst == ExportOutcome.IMPOSSIBLE) {
+            return refused();
         }
-        if (resolution instanceof Unmatched) {
-            unmatched.add(module.name());
-            return false;
+        if (base != null && unmatched.size() < modules.size()) {
+            try {
+                merge = merge();
+            } catch (MergeRefusedException e) {
+                spoil(ExportOutcome.IMPOSSIBLE, refusal(e.code()), e.getMessage());
+                return refused();
+            }
         }
-        spoil(ExportOutcome.IMPOSSIBLE, module.name() + " means no weight of its own in the base, but " + resolution);
-        return false;
+        hasGroups |= base != null && base.hasGroups();
+        for (int i = 0; i < modules.size(); i++) {
+            place(modules.get(i), i, places.get(i), merge, whole);
+        }
+        unmatched.clear();
+        unmatched.addAll(merge == null ? unrecognised() : merge.unmatched());
+        if (components.isEmpty() && flattened.isEmpty()) {
+            spoil(ExportOutcome.IMPOSSIBLE, Refusal.NOT_EXPRESSIBLE, "none of its modules has a place");
+            return refused();
+        }
+        return composed(merge);
     }
 
-    private void add(Component component, Placed placed) {
-        components.computeIfAbsent(component, key -> new ArrayList<>()).add(placed);
+    private Treatment treatment(int position) {
+        AdapterModule module = source.adapter().modules().get(position);
+        Treatment treatment = Treatment.of(module, axis(position));
+        boolean scaled = module.scale() != null || !treatment.isProduct();
+        return scaled ? treatment : Treatment.NO_SCALE;
     }
 
-    private void spoil(ExportOutcome outcome, String why) {
+    private ModuleAxis axis(int position) {
+        ModuleAxis axis = source.verdict().resolved(source.verdict().modules().get(position));
+        boolean open = axis == ModuleAxis.AMBIGUOUS && choices.assumedAxis() != null;
+        return open ? choices.assumedAxis() : axis;
+    }
+
+    private void judge(AdapterModule module, Treatment treatment) {
+        hasGroups |= treatment == Treatment.GROUPED;
+        if (treatment.outcome() != ExportOutcome.EXACT) {
+            Refusal why = treatment == Treatment.AMBIGUOUS ? Refusal.AXIS_AMBIGUOUS : Refusal.NOT_EXPRESSIBLE;
+            spoil(treatment.outcome(), why, module.name() + ": " + treatment.reason());
+        }
+    }
+
+    private void spoil(ExportOutcome outcome, Refusal because, String why) {
         if (outcome.ordinal() > worst.ordinal()) {
             worst = outcome;
+            refusal = because;
             reason = why;
         }
     }
 
-    /** What stands in the way of one module, whatever the others are. */
-    private void judge(AdapterModule module, ModuleAxis axis) {
-        String name = module.name();
-        if (!module.isComplete()) {
-            spoil(ExportOutcome.IMPOSSIBLE, name + ": factors are missing");
-            return;
-        }
-        switch (module.algorithm()) {
-            case LORA, LOHA, LOKR -> judgeProduct(module, axis);
-            case FULL, NORM, GLORA, OFT, BOFT, IA3 ->
-                spoil(
-                        ExportOutcome.EXACT_WITH_BASE,
-                        name + ": PEFT has no " + module.algorithm()
-                                + " of this kind; its merged weights could be saved");
-            case TLORA -> spoil(ExportOutcome.IMPOSSIBLE, name + ": T-LoRA's initial product is not in the file");
-        }
+    private ExportPlan refused() {
+        return ExportPlan.refused(worst, refusal, reason, unmatched);
     }
 
-    private void judgeProduct(AdapterModule module, ModuleAxis axis) {
-        String name = module.name();
-        if (module.scale() == null) {
-            spoil(ExportOutcome.IMPOSSIBLE, name + ": alpha could not be read");
-        } else if (module.tensors().hasAny(Role.UP_BIAS, Role.DIFF_BIAS, Role.SCALAR, Role.LOKR_T1)) {
-            spoil(ExportOutcome.EXACT_WITH_BASE, name + ": it has a bias, or factors that PEFT has not");
-        } else if (module.layerKind() == LayerKind.CONV && module.in() == 1 && module.out() > 1) {
-            spoil(
-                    ExportOutcome.IMPOSSIBLE,
-                    name + ": one input channel, as in a grouped convolution, whose factors PEFT shapes otherwise");
-        }
-        if (module.hasDora()) {
-            switch (axis) {
-                case OUTPUT -> {
-                    /* PEFT's own */
-                }
-                case INPUT ->
-                    spoil(
-                            ExportOutcome.EXACT_WITH_BASE,
-                            name + ": DoRA on the input axis, PEFT has it on the output axis only");
-                case AMBIGUOUS -> spoil(ExportOutcome.IMPOSSIBLE, name + ": the magnitude fits both axes");
-                case NONE, INVALID -> spoil(ExportOutcome.IMPOSSIBLE, name + ": the magnitude fits neither axis");
+    private MergePlan merge() throws MergeRefusedException {
+        MergeAdapter adapter = new MergeAdapter(
+                source.file(), source.adapter(), source.verdict(), source.config(), new Strength(1, null));
+        return MergePlanner.plan(base.index(), List.of(adapter), choices.assumedAxis(), true);
+    }
+
+    private static Refusal refusal(MergeRefusedException.Code code) {
+        return code == MergeRefusedException.Code.SHAPE_MISMATCH ? Refusal.SHAPE_MISMATCH : Refusal.NOT_EXPRESSIBLE;
+    }
+
+    private void place(
+            AdapterModule module, int position, BaseNames.Resolution resolution, MergePlan merge, Set<String> whole) {
+        Component named = ModulePath.of(module.name()).component();
+        if (base == null) {
+            String path = ModulePath.localName(module.name());
+            if (path.indexOf('.') < 0) {
+                flattened.add(module.name());
             }
+            add(named, module, position, path, module.kernel(), List.of(), false);
+        } else if (resolution instanceof BaseNames.Placed placed) {
+            List<TensorInfo> weights = placed.weights().stream()
+                    .map(BaseWeight::name)
+                    .map(base::tensor)
+                    .toList();
+            boolean layer = placed instanceof BaseNames.Found && !whole.contains(module.name());
+            Component own = BaseModel.component(weights.get(0));
+            add(
+                    named == Component.ANY ? own : named,
+                    module,
+                    position,
+                    layer ? ModulePath.localName(BaseModel.layer(weights.get(0))) : null,
+                    placed.shape().from(2),
+                    weights,
+                    isTransposed(module, weights.get(0), merge));
         }
     }
 
-    private void addUnrecognised(TensorIndex file, AdapterIndex adapter) {
+    private void add(
+            Component component,
+            AdapterModule module,
+            int position,
+            String path,
+            Shape kernel,
+            List<TensorInfo> weights,
+            boolean transposed) {
+        Treatment own = treatment(position);
+        boolean perhapsGrouped = hasGroups && own.isProduct() && kernel.rank() > 0;
+        Treatment treatment = perhapsGrouped ? Treatment.GROUPED : own;
+        judge(module, treatment);
+        components
+                .computeIfAbsent(component, key -> new ArrayList<>())
+                .add(new PlacedModule(module, treatment, axis(position), path, kernel, weights, transposed));
+    }
+
+    private static boolean isTransposed(AdapterModule module, TensorInfo weight, MergePlan merge) {
+        return merge.weights().getOrDefault(weight.name(), List.of()).stream()
+                .anyMatch(step -> step.module() == module && step.transposed());
+    }
+
+    private List<String> unrecognised() {
         Set<String> known = new HashSet<>();
-        adapter.modules().forEach(module -> module.tensors().all().forEach(tensor -> known.add(tensor.name())));
-        file.tensors().stream()
+        source.adapter()
+                .modules()
+                .forEach(module -> module.tensors().all().forEach(tensor -> known.add(tensor.name())));
+        return source.file().tensors().stream()
                 .map(TensorInfo::name)
                 .filter(name -> !known.contains(name))
-                .forEach(unmatched::add);
+                .toList();
     }
 
-    private ExportPlan finished() {
-        List<PeftAdapter> adapters = new ArrayList<>();
-        if (worst == ExportOutcome.EXACT) {
-            components.forEach((component, modules) -> {
-                String folder = components.size() == 1 ? "" : folder(component);
-                component(folder, modules).ifPresent(adapters::add);
-            });
+    private ExportPlan composed(MergePlan merge) {
+        List<ComponentExport> exports = new ArrayList<>();
+        components.forEach((component, modules) -> {
+            String folder = components.size() == 1 ? "" : folder(component);
+            exports.add(new ComponentExport(folder, modules, base, source));
+        });
+        if (base == null && worst != ExportOutcome.EXACT) {
+            return ExportPlan.refused(worst, Refusal.NEEDS_BASE_WEIGHTS, reason + " (--base)", unmatched);
         }
-        if (components.isEmpty()) {
-            spoil(ExportOutcome.IMPOSSIBLE, "none of its modules has a place");
+        if (!flattened.isEmpty()) {
+            return ExportPlan.refused(
+                    worst,
+                    Refusal.NEEDS_BASE_NAMES,
+                    flattened.get(0) + " is a flattened name: the base model tells its path (--base)",
+                    unmatched);
         }
-        if (worst != ExportOutcome.EXACT) {
-            return new ExportPlan(worst, reason, List.of(), unmatched);
+        boolean isInput = exports.stream().anyMatch(ComponentExport::hasInputAxis);
+        InputAxis form = isInput ? choices.inputAxis() : InputAxis.FULL_WEIGHTS;
+        return switch (form) {
+            case REFUSE -> refusedForAxis("give --input-axis " + offers(exports));
+            case LOW_RANK ->
+                refusedForAxis("factors of low rank would not be exact, and are not there yet; give --input-axis "
+                        + offers(exports));
+            case AUTO -> joined(exports.stream().map(ExportPlanner::smallest).toList(), merge);
+            case GLORA, IA3_LORA, FULL_WEIGHTS ->
+                joined(exports.stream().map(export -> export.as(form)).toList(), merge);
+        };
+    }
+
+    private ExportPlan refusedForAxis(String advice) {
+        return ExportPlan.refused(worst, Refusal.INPUT_AXIS, reason + "; " + advice, unmatched);
+    }
+
+    /** The forms that hold any of it, with their sizes. */
+    private static String offers(List<ComponentExport> exports) {
+        List<String> offers = new ArrayList<>();
+        for (InputAxis form : FORMS) {
+            List<Composed> composed =
+                    exports.stream().map(export -> export.as(form)).toList();
+            if (form == InputAxis.FULL_WEIGHTS || composed.stream().anyMatch(Composed::held)) {
+                long bytes = composed.stream().mapToLong(Composed::bytes).sum();
+                offers.add("%s (%,d bytes)".formatted(form.option(), bytes));
+            }
         }
-        return new ExportPlan(worst, described(adapters), adapters, unmatched);
+        return String.join(", ", offers) + " or auto, the smallest of them";
+    }
+
+    private static Composed smallest(ComponentExport export) {
+        return FORMS.stream()
+                .map(export::as)
+                .min(Comparator.comparingLong(Composed::bytes))
+                .orElseThrow();
+    }
+
+    private ExportPlan joined(List<Composed> parts, MergePlan merge) {
+        List<PeftAdapter> adapters =
+                parts.stream().flatMap(part -> part.adapters().stream()).toList();
+        List<Direction> directions =
+                parts.stream().flatMap(part -> part.directions().stream()).toList();
+        Map<String, Integer> done = new HashMap<>();
+        parts.forEach(part -> part.done().forEach((what, count) -> done.merge(what, count, Integer::sum)));
+        return new ExportPlan(worst, described(adapters), null, adapters, done, directions, merge, unmatched);
     }
 
     private static String described(List<PeftAdapter> adapters) {
-        List<String> parts = new ArrayList<>();
+        Map<String, Integer> parts = new LinkedHashMap<>();
         for (PeftAdapter adapter : adapters) {
-            boolean dora = adapter.modules().stream()
-                    .anyMatch(module -> module.source().hasDora());
-            parts.add(adapter.modules().size() + " modules as PEFT " + adapter.type() + (dora ? " with DoRA" : ""));
+            String place = adapter.folder().isEmpty() ? "" : " in " + adapter.folder();
+            boolean dora = adapter.fields().contains(new PeftAdapter.Field("use_dora", true));
+            parts.merge(
+                    "modules as PEFT " + adapter.type() + (dora ? " with DoRA" : "") + place,
+                    adapter.modules().size(),
+                    Integer::sum);
+            parts.merge("layers as whole weights" + place, adapter.saved().size(), Integer::sum);
         }
-        return String.join(", ", parts);
+        return parts.entrySet().stream()
+                .filter(part -> part.getValue() > 0)
+                .flatMap(part -> Stream.of(part.getValue() + " " + part.getKey()))
+                .collect(Collectors.joining(", "));
     }
 
     private static String folder(Component component) {
@@ -220,84 +329,5 @@ public final class ExportPlanner {
             case TEXT_ENCODER_2 -> "text_encoder_2";
             case TEXT_ENCODER_3 -> "text_encoder_3";
         };
-    }
-
-    private Optional<PeftAdapter> component(String folder, List<Placed> modules) {
-        long dora = modules.stream().filter(placed -> placed.module.hasDora()).count();
-        if (dora == 0) {
-            if (modules.stream().allMatch(placed -> placed.module.algorithm() == Algorithm.LOHA)) {
-                Optional<PeftAdapter> loha = LohaExport.of(folder, modules);
-                if (loha.isPresent()) {
-                    return loha;
-                }
-            }
-            if (modules.stream().allMatch(placed -> placed.module.algorithm() == Algorithm.LOKR)) {
-                Optional<PeftAdapter> lokr = LokrExport.of(folder, modules);
-                if (lokr.isPresent()) {
-                    return lokr;
-                }
-            }
-        } else if (dora < modules.size()) {
-            spoil(
-                    ExportOutcome.EXACT_WITH_BASE,
-                    "some modules have a magnitude and some have none: PEFT's use_dora is for all");
-            return Optional.empty();
-        }
-        List<PeftModule> exported = new ArrayList<>(modules.size());
-        for (Placed placed : modules) {
-            exported.add(lora(placed));
-        }
-        return Optional.of(
-                new PeftAdapter(folder, PeftType.LORA, exported, List.of(new PeftAdapter.Field("use_dora", dora > 0))));
-    }
-
-    /** Its factors as they are, or computed where it is another product. */
-    private static PeftModule lora(Placed placed) {
-        AdapterModule module = placed.module;
-        int rank = Math.toIntExact(FactoredDelta.rank(module));
-        List<PeftTensor> tensors = new ArrayList<>();
-        String prefix = AdapterIndex.PEFT_PREFIX + placed.path;
-        if (module.layerKind() == LayerKind.EMBEDDING) {
-            copy(tensors, prefix + ".lora_embedding_A", module, Role.EMBEDDING_DOWN);
-            copy(tensors, prefix + ".lora_embedding_B", module, Role.EMBEDDING_UP);
-        } else {
-            boolean own = module.algorithm() == Algorithm.LORA;
-            Shape up = placed.pointwise(module.out(), rank);
-            long columns = own && !module.tensors().has(Role.MID)
-                    ? module.tensors().shape(Role.DOWN).from(1).elements()
-                    : module.in() * (module.flattened() ? 1 : placed.kernel.elements());
-            Shape down = placed.shape(rank, columns / placed.kernel.elements());
-            tensors.add(new PeftTensor(
-                    prefix + ".lora_A.weight",
-                    down,
-                    own && !module.tensors().has(Role.MID)
-                            ? new PeftTensor.Copied(module.tensors().get(Role.DOWN))
-                            : new PeftTensor.Computed(module, PeftTensor.Side.RIGHT)));
-            tensors.add(new PeftTensor(
-                    prefix + ".lora_B.weight",
-                    up,
-                    own
-                            ? new PeftTensor.Copied(module.tensors().get(Role.UP))
-                            : new PeftTensor.Computed(module, PeftTensor.Side.LEFT)));
-        }
-        if (module.hasDora()) {
-            Shape magnitude = placed.isLinear() ? Shape.of(module.out()) : placed.pointwise(1, module.out());
-            tensors.add(new PeftTensor(
-                    prefix + ".lora_magnitude_vector",
-                    magnitude,
-                    new PeftTensor.Copied(module.magnitude().tensor())));
-        }
-        return new PeftModule(module, placed.path, rank, alpha(module, rank), tensors);
-    }
-
-    static void copy(List<PeftTensor> tensors, String name, AdapterModule module, Role role) {
-        TensorInfo tensor = module.tensors().get(role);
-        tensors.add(new PeftTensor(name, tensor.shape(), new PeftTensor.Copied(tensor)));
-    }
-
-    /** That gives the module's scale at a rank; the stored one where it does. */
-    static double alpha(AdapterModule module, int rank) {
-        boolean stored = module.alpha() != null && module.alpha() / rank == module.scale();
-        return stored ? module.alpha() : module.scale() * rank;
     }
 }

@@ -21,25 +21,26 @@ final class LohaExport {
     private LohaExport() {}
 
     /** Empty where PEFT has no such adapter. */
-    static Optional<PeftAdapter> of(String folder, List<ExportPlanner.Placed> modules) {
+    static Optional<PeftAdapter> of(String folder, List<PlacedModule> modules) {
         Optional<Boolean> effective = effectiveConv(modules, Role.HADA_T1);
         if (effective.isEmpty() || modules.stream().anyMatch(placed -> hasTwoRanks(placed.module()))) {
             return Optional.empty();
         }
         List<PeftModule> exported = new ArrayList<>(modules.size());
-        for (ExportPlanner.Placed placed : modules) {
+        for (PlacedModule placed : modules) {
             int rank = rank(placed.module());
             exported.add(new PeftModule(
                     placed.module(),
                     placed.path(),
                     rank,
-                    ExportPlanner.alpha(placed.module(), rank),
+                    LoraExport.alpha(placed.module(), rank),
                     tensors(placed, KEYS)));
         }
         return Optional.of(new PeftAdapter(
                 folder,
                 PeftType.LOHA,
                 exported,
+                List.of(),
                 List.of(new PeftAdapter.Field("use_effective_conv2d", effective.get()))));
     }
 
@@ -55,9 +56,9 @@ final class LohaExport {
      * Whether the two-dimensional convolutions with a kernel have a core, all of them or none; empty if some have, or if
      * there are convolutions of other dimensions.
      */
-    static Optional<Boolean> effectiveConv(List<ExportPlanner.Placed> modules, Role core) {
+    static Optional<Boolean> effectiveConv(List<PlacedModule> modules, Role core) {
         Boolean effective = null;
-        for (ExportPlanner.Placed placed : modules) {
+        for (PlacedModule placed : modules) {
             boolean hasCore = placed.module().tensors().has(core);
             int dims = placed.kernel().rank();
             if (dims != 0 && dims != 2) {
@@ -72,12 +73,12 @@ final class LohaExport {
         return Optional.of(effective != null && effective);
     }
 
-    static List<PeftTensor> tensors(ExportPlanner.Placed placed, Map<Role, String> keys) {
+    static List<PeftTensor> tensors(PlacedModule placed, Map<Role, String> keys) {
         List<PeftTensor> tensors = new ArrayList<>();
         for (Role role : Role.values()) {
             if (keys.containsKey(role) && placed.module().tensors().has(role)) {
                 String name = AdapterIndex.PEFT_PREFIX + placed.path() + "." + keys.get(role);
-                ExportPlanner.copy(tensors, name, placed.module(), role);
+                LoraExport.copy(tensors, name, placed.module(), role);
             }
         }
         return tensors;

@@ -29,7 +29,7 @@ final class LokrExport {
     private LokrExport() {}
 
     /** Empty where no factor fits all layers. */
-    static Optional<PeftAdapter> of(String folder, List<ExportPlanner.Placed> modules) {
+    static Optional<PeftAdapter> of(String folder, List<PlacedModule> modules) {
         Optional<Boolean> effective = LohaExport.effectiveConv(modules, Role.LOKR_T2);
         if (effective.isEmpty()) {
             return Optional.empty();
@@ -45,31 +45,32 @@ final class LokrExport {
     }
 
     private static PeftAdapter adapter(
-            String folder, List<ExportPlanner.Placed> modules, int factor, boolean both, boolean effective) {
+            String folder, List<PlacedModule> modules, int factor, boolean both, boolean effective) {
         List<PeftModule> exported = new ArrayList<>(modules.size());
-        for (ExportPlanner.Placed placed : modules) {
+        for (PlacedModule placed : modules) {
             int rank = rank(placed.module(), factor, both);
             exported.add(new PeftModule(
                     placed.module(),
                     placed.path(),
                     rank,
-                    ExportPlanner.alpha(placed.module(), rank),
+                    LoraExport.alpha(placed.module(), rank),
                     LohaExport.tensors(placed, KEYS)));
         }
         return new PeftAdapter(
                 folder,
                 PeftType.LOKR,
                 exported,
+                List.of(),
                 List.of(
                         new PeftAdapter.Field("decompose_both", both),
                         new PeftAdapter.Field("decompose_factor", factor),
                         new PeftAdapter.Field("use_effective_conv2d", effective)));
     }
 
-    private static Set<Integer> candidates(List<ExportPlanner.Placed> modules) {
+    private static Set<Integer> candidates(List<PlacedModule> modules) {
         Set<Integer> factors = new LinkedHashSet<>();
         factors.add(NEAR_THE_ROOT);
-        for (ExportPlanner.Placed placed : modules) {
+        for (PlacedModule placed : modules) {
             factors.add(Math.toIntExact(left(placed.module()).dim(0)));
             factors.add(Math.toIntExact(left(placed.module()).dim(1)));
         }

@@ -1,24 +1,52 @@
 package io.doraxis.peft;
 
 import java.util.List;
+import java.util.stream.Stream;
 
 /**
  * A directory in PEFT's layout.
  *
  * @param folder below the output, such as {@code unet}; empty where there is one directory only
+ * @param saved layers whose whole weights are in it; of them PEFT has no factors
  * @param fields of its configuration beyond ranks, alphas and targets, in PEFT's terms
  */
-public record PeftAdapter(String folder, PeftType type, List<PeftModule> modules, List<Field> fields) {
-    /** A field of {@code adapter_config.json}: a boolean or an integer. */
+public record PeftAdapter(
+        String folder, PeftType type, List<PeftModule> modules, List<SavedModule> saved, List<Field> fields) {
+    /** A field of {@code adapter_config.json}: a boolean, an integer or a text. */
     public record Field(String name, Object value) {}
+
+    /**
+     * A layer of which all parameters are written.
+     *
+     * @param path of the layer in the base model
+     */
+    public record SavedModule(String path, List<PeftTensor> tensors) {
+        public SavedModule {
+            tensors = List.copyOf(tensors);
+        }
+    }
 
     public PeftAdapter {
         modules = List.copyOf(modules);
+        saved = List.copyOf(saved);
         fields = List.copyOf(fields);
+    }
+
+    /** The same with more layers' weights. */
+    PeftAdapter with(List<SavedModule> more) {
+        return new PeftAdapter(folder, type, modules, more, fields);
     }
 
     /** All its tensors. */
     public List<PeftTensor> tensors() {
-        return modules.stream().flatMap(module -> module.tensors().stream()).toList();
+        return Stream.concat(
+                        modules.stream().flatMap(module -> module.tensors().stream()),
+                        saved.stream().flatMap(module -> module.tensors().stream()))
+                .toList();
+    }
+
+    /** Size of its tensors. */
+    public long bytes() {
+        return tensors().stream().mapToLong(PeftTensor::bytes).sum();
     }
 }

@@ -17,17 +17,40 @@ public record PeftTensor(String name, Shape shape, Source source) {
     /** The bytes of a tensor of the adapter, perhaps under another shape. */
     public record Copied(TensorInfo tensor) implements Source {}
 
-    /** A factor of a module's delta weight, computed. */
-    public record Computed(AdapterModule module, Side side) implements Source {}
+    /** Numbers that are computed of a module's factors, and of norms of the base weight with them. */
+    public record Computed(AdapterModule module, Value value) implements Source {}
 
-    /** Which factor: {@code lora_B} is the left one, {@code lora_A} the right one. */
-    public enum Side {
+    /** A tensor of the base, with what the adapter does to it merged in. */
+    public record Merged(TensorInfo tensor) implements Source {}
+
+    /** What is computed. */
+    public enum Value {
+        /** The delta weight's left factor, [out, rank]: {@code lora_B}. */
         LEFT,
-        RIGHT
+        /** Its right factor, [rank, in * kernel]: {@code lora_A}. */
+        RIGHT,
+        /** The norms of the direction's rows: a magnitude that changes nothing. */
+        ROW_NORMS,
+        /** Magnitude over norm, for each row or input. */
+        FACTORS,
+        /** LyCORIS' IA3, which scales by one more than it stores. */
+        ONE_MORE,
+        /** Of PEFT's GLoRA W0 + W0 * (a b) + c d, element by element: a, [out, R]. */
+        GLORA_A_LEFT,
+        /** b, [R, in] */
+        GLORA_A_RIGHT,
+        /** c, [out, R] */
+        GLORA_B_LEFT,
+        /** d, [R, in] */
+        GLORA_B_RIGHT,
+        ZEROS
     }
 
     public Dtype dtype() {
-        return source instanceof Copied copied ? copied.tensor().dtype() : Dtype.F32;
+        if (source instanceof Copied copied) {
+            return copied.tensor().dtype();
+        }
+        return source instanceof Merged merged ? merged.tensor().dtype() : Dtype.F32;
     }
 
     /** Size in bytes. */

@@ -4,7 +4,9 @@ package io.doraxis.peft;
 public enum PeftType {
     LORA("lora_alpha"),
     LOHA("alpha"),
-    LOKR("alpha");
+    LOKR("alpha"),
+    GLORA(null),
+    IA3(null);
 
     private final String alphaField;
 
@@ -12,6 +14,7 @@ public enum PeftType {
         this.alphaField = alphaField;
     }
 
+    /** Null where it has none, and no ranks of single layers either. */
     String alphaField() {
         return alphaField;
     }

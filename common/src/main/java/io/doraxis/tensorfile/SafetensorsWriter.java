@@ -7,6 +7,7 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -15,8 +16,9 @@ import java.util.Map;
  * a multiple of eight, so that the data are aligned. The same tensors give the same bytes.
  */
 public final class SafetensorsWriter {
-    private static final Comparator<Tensor> LAYOUT =
-            Comparator.comparing((Tensor tensor) -> -tensor.dtype().ordinal()).thenComparing(Tensor::name);
+    private static final Comparator<TensorInfo> LAYOUT = Comparator.comparing(
+                    (TensorInfo tensor) -> -tensor.dtype().ordinal())
+            .thenComparing(TensorInfo::name);
 
     private SafetensorsWriter() {}
 
@@ -32,17 +34,43 @@ public final class SafetensorsWriter {
         }
     }
 
+    /** Makes a tensor's data when they are written. */
+    @FunctionalInterface
+    public interface Contents<E extends Exception> {
+        /** @return as many bytes as the tensor has, little-endian */
+        byte[] of(TensorInfo tensor) throws IOException, E;
+    }
+
     /** Writes a whole file. */
     public static void write(OutputStream out, List<Tensor> tensors, Map<String, String> metadata) throws IOException {
-        List<Tensor> ordered = new ArrayList<>(tensors);
-        ordered.sort(LAYOUT);
+        Map<String, byte[]> data = new HashMap<>();
         List<TensorInfo> infos = new ArrayList<>();
-        for (Tensor tensor : ordered) {
+        for (Tensor tensor : tensors) {
+            data.put(tensor.name(), tensor.data());
             infos.add(new TensorInfo(tensor.name(), tensor.dtype(), tensor.shape(), 0, tensor.data().length));
         }
-        out.write(header(infos, metadata));
-        for (Tensor tensor : ordered) {
-            out.write(tensor.data());
+        write(out, infos, metadata, tensor -> data.get(tensor.name()));
+    }
+
+    /**
+     * Writes a whole file, with one tensor's data in memory at a time.
+     *
+     * @param tensors whose places do not count, their sizes do
+     * @param contents asked for in the file's order: of a dtype by their names
+     */
+    public static <E extends Exception> void write(
+            OutputStream out, List<TensorInfo> tensors, Map<String, String> metadata, Contents<E> contents)
+            throws IOException, E {
+        List<TensorInfo> ordered = new ArrayList<>(tensors);
+        ordered.sort(LAYOUT);
+        out.write(header(ordered, metadata));
+        for (TensorInfo tensor : ordered) {
+            byte[] data = contents.of(tensor);
+            if (data.length != tensor.bytes()) {
+                throw new IllegalArgumentException(
+                        "%d bytes for %s, which has %d".formatted(data.length, tensor.name(), tensor.bytes()));
+            }
+            out.write(data);
         }
     }
 

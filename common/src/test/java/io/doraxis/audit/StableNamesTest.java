@@ -24,6 +24,8 @@ import io.doraxis.merge.Strength;
 import io.doraxis.naming.Component;
 import io.doraxis.naming.ModelFamily;
 import io.doraxis.peft.ExportOutcome;
+import io.doraxis.peft.ExportPlan;
+import io.doraxis.peft.InputAxis;
 import io.doraxis.peft.PeftTensor;
 import io.doraxis.peft.PeftType;
 import io.doraxis.tensorfile.Container;
@@ -139,7 +141,10 @@ class StableNamesTest {
     @Test
     void exports() {
         are(ExportOutcome.values(), "EXACT EXACT_WITH_BASE LOSSY IMPOSSIBLE NOT_NEEDED");
-        are(PeftType.values(), "LORA LOHA LOKR");
+        are(
+                ExportPlan.Refusal.values(),
+                "NOT_EXPRESSIBLE NEEDS_BASE_WEIGHTS NEEDS_BASE_NAMES INPUT_AXIS AXIS_AMBIGUOUS SHAPE_MISMATCH");
+        are(PeftType.values(), "LORA LOHA LOKR GLORA IA3");
     }
 
     /** Public enums of which no name is stored. */
@@ -148,7 +153,8 @@ class StableNamesTest {
             ColumnType.Scalar.class,
             Component.class,
             Magnitude.Kind.class,
-            PeftTensor.Side.class,
+            InputAxis.class,
+            PeftTensor.Value.class,
             Role.class,
             Strength.Rule.class);
 

@@ -9,6 +9,9 @@ import io.doraxis.dora.CheckpointAxis;
 import io.doraxis.dora.CheckpointVerdict;
 import io.doraxis.dora.Evidence;
 import io.doraxis.naming.FamilyMatch;
+import io.doraxis.peft.ExportOutcome;
+import io.doraxis.peft.ExportPlanner;
+import io.doraxis.peft.ExportPlanner.Possibility;
 import io.doraxis.tensorfile.Finding;
 import io.doraxis.tensorfile.Printable;
 import java.util.EnumSet;
@@ -76,7 +79,12 @@ final class ExplainText {
             license(audit);
             axis(adapter.verdict());
             consumers(adapter);
-            advice(audit.checkpoint().uri(), adapter);
+            Possibility export = ExportPlanner.possibility(
+                    adapter.index(), adapter.verdict(), audit.contents().config());
+            line("");
+            line("In PEFT's layout");
+            line("  %s: %s", export.outcome(), export.reason());
+            advice(audit.checkpoint().uri(), adapter, export.outcome());
         }
         if (audit.reading().status() != Status.OK) {
             line("");
@@ -154,7 +162,7 @@ final class ExplainText {
         });
     }
 
-    private void advice(String uri, AdapterContents adapter) {
+    private void advice(String uri, AdapterContents adapter, ExportOutcome export) {
         line("");
         line("What to do");
         if (adapter.verdict().axis() == CheckpointAxis.AMBIGUOUS) {
@@ -173,6 +181,13 @@ final class ExplainText {
             line(
                     "    %s merge --adapter %s --base %s --output OUT.safetensors",
                     Doraxis.COMMAND, quoted(uri), base == null ? "BASE.safetensors" : quoted(base));
+        }
+        if (export == ExportOutcome.EXACT || export == ExportOutcome.EXACT_WITH_BASE) {
+            boolean input = adapter.verdict().axis() == CheckpointAxis.INPUT;
+            line("  Or export it to PEFT's layout, for programs that use PEFT:");
+            line(
+                    "    doraxis export --input %s --base BASE.safetensors%s --output OUT",
+                    quoted(uri), input ? " --input-axis auto" : "");
         }
     }
 

@@ -1,6 +1,9 @@
 package io.doraxis.cli;
 
+import io.doraxis.peft.ExportChoices;
+import io.doraxis.peft.InputAxis;
 import io.doraxis.spark.ExportJob;
+import io.doraxis.spark.ExportJob.Forecast;
 import io.doraxis.spark.ExportRequest;
 import io.doraxis.spark.ExportResult;
 import io.doraxis.spark.MergeRecord;
@@ -9,6 +12,7 @@ import io.doraxis.spark.Progress;
 import java.io.PrintWriter;
 import java.util.Objects;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.spark.sql.SparkSession;
 import picocli.CommandLine.Command;
@@ -31,6 +35,25 @@ import picocli.CommandLine.Spec;
 final class ExportCommand implements Callable<Integer> {
     private static final int READS_IN_FLIGHT = 8;
 
+    /** Names of {@link InputAxis} as they are typed. */
+    enum Form {
+        REFUSE,
+        AUTO,
+        GLORA,
+        IA3_LORA,
+        FULL_WEIGHTS,
+        LOW_RANK;
+
+        private InputAxis axis() {
+            return InputAxis.valueOf(name());
+        }
+
+        @Override
+        public String toString() {
+            return axis().option();
+        }
+    }
+
     @Spec
     private CommandSpec spec;
 
@@ -46,7 +69,9 @@ final class ExportCommand implements Callable<Integer> {
     @Option(
             names = "--base",
             paramLabel = "URI",
-            description = "Base model, whose names flattened names are resolved to: a file, or a folder or index.")
+            description =
+                    "Base model: tells the paths of flattened names, and the weights that some forms need. A file,"
+                            + " or a folder or index.")
     private String base;
 
     @Option(
@@ -62,8 +87,29 @@ final class ExportCommand implements Callable<Integer> {
             description = "Directory to write; with --plan the folder of the exports table.")
     private String output;
 
+    @Option(
+            names = "--input-axis",
+            paramLabel = "FORM",
+            defaultValue = "refuse",
+            description = "What DoRA on the input axis becomes, which PEFT has no DoRA for: ${COMPLETION-CANDIDATES}"
+                    + " (default: ${DEFAULT-VALUE}). All but low-rank are exact and need the base; auto takes the"
+                    + " smallest of them.")
+    private Form inputAxis;
+
+    @Option(
+            names = "--assume-axis",
+            paramLabel = "AXIS",
+            description = "Axis of magnitudes that an adapter leaves open: ${COMPLETION-CANDIDATES}. Without it such an"
+                    + " adapter is refused.")
+    private MergeCommand.Axis assumedAxis;
+
     @Option(names = "--allow-unmatched", description = "Leave out what matches nothing in the base.")
     private boolean allowUnmatched;
+
+    @Option(
+            names = "--dry-run",
+            description = "Say what would be done, of a plan how many exports would be what, and write nothing.")
+    private boolean dryRun;
 
     @Override
     public Integer call() throws Exception {
@@ -72,18 +118,32 @@ final class ExportCommand implements Callable<Integer> {
         if (blank || (plan == null) == (input == null) || plan != null && base != null) {
             throw new Doraxis.UsageException("give --input and --output, or --plan and --output");
         }
-        return plan == null ? one() : planned();
+        ExportChoices choices = new ExportChoices(inputAxis.axis(), assumedAxis == null ? null : assumedAxis.axis());
+        ExportRequest.Settings settings = new ExportRequest.Settings(allowUnmatched, choices);
+        if (plan == null) {
+            return one(settings);
+        }
+        return dryRun ? forecast(settings) : planned(settings);
     }
 
-    private int one() {
-        ExportRequest request = new ExportRequest(input, base == null ? "" : base, output, allowUnmatched);
-        ExportResult result = ExportJob.one(SparkSessions.storeSettings(), request, Doraxis.version());
+    private int one(ExportRequest.Settings settings) {
+        ExportRequest request = new ExportRequest(input, base == null ? "" : base, output, settings);
+        ExportResult result = dryRun
+                ? ExportJob.dryRun(SparkSessions.storeSettings(), request, Doraxis.version())
+                : ExportJob.one(SparkSessions.storeSettings(), request, Doraxis.version());
         switch (result.status()) {
-            case DONE, UP_TO_DATE -> {
+            case DONE, UP_TO_DATE, PLANNED -> {
                 PrintWriter out = spec.commandLine().getOut();
                 out.printf("%s %s%n", output, result.status());
+                out.printf("outcome       %s%n", result.outcome());
                 if (result.message() != null) {
-                    out.printf("exported      %s%n", result.message());
+                    out.printf("export        %s%n", result.message());
+                }
+                result.plan().forEach((what, count) -> out.printf("modules       %,d %s%n", count, what));
+                if (dryRun) {
+                    out.printf(
+                            "tensors       %,d to copy, %,d to compute; %,d bytes%n",
+                            result.copied(), result.computed(), result.bytesWritten());
                 }
                 result.warnings().forEach(warning -> out.printf("warning       %s%n", warning));
                 out.flush();
@@ -98,11 +158,34 @@ final class ExportCommand implements Callable<Integer> {
         }
     }
 
-    private int planned() throws Exception {
+    private int forecast(ExportRequest.Settings settings) throws Exception {
+        Forecast forecast;
+        try (SparkSession spark = sparkOptions.session("export", READS_IN_FLIGHT);
+                Progress progress = sparkOptions.progress()) {
+            forecast = new ExportJob(spark, plan, output, progress, Doraxis.version()).dryRun(settings);
+        }
+        PrintWriter out = spec.commandLine().getOut();
+        out.printf(
+                "%,d exports: %s; %,d bytes; nothing was written%n",
+                forecast.exports().values().stream().mapToLong(Long::longValue).sum(),
+                forecast.exports().entrySet().stream()
+                        .map(entry -> entry.getValue() + " " + entry.getKey())
+                        .collect(Collectors.joining(", ")),
+                forecast.bytes());
+        out.flush();
+        if (forecast.exports().keySet().stream().anyMatch(key -> key.startsWith(MergeResult.Status.FAILED.name()))) {
+            return Doraxis.FAILED;
+        }
+        boolean refused =
+                forecast.exports().keySet().stream().anyMatch(key -> key.startsWith(MergeResult.Status.REFUSED.name()));
+        return refused ? Doraxis.REFUSED : 0;
+    }
+
+    private int planned(ExportRequest.Settings settings) throws Exception {
         MergeRecord record;
         try (SparkSession spark = sparkOptions.session("export", READS_IN_FLIGHT);
                 Progress progress = sparkOptions.progress()) {
-            record = new ExportJob(spark, plan, output, progress, Doraxis.version()).run(allowUnmatched);
+            record = new ExportJob(spark, plan, output, progress, Doraxis.version()).run(settings);
         }
         return PlanSummary.print(spec.commandLine().getOut(), record, "exports", output);
     }

@@ -4,11 +4,14 @@ import io.doraxis.store.ObjectStore;
 import io.doraxis.store.RunFolder;
 import java.io.IOException;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.util.LongAccumulator;
+import scala.Tuple2;
 
 /** Exports as a plan lists them, each a row of the {@code exports} table. */
 public final class ExportJob {
@@ -30,7 +33,54 @@ public final class ExportJob {
 
     /** One export, without Spark. */
     public static ExportResult one(Configuration configuration, ExportRequest request, String toolVersion) {
-        return new OneExport(new ObjectStore(configuration), request, toolVersion).run();
+        int threads = Runtime.getRuntime().availableProcessors();
+        return new OneExport(new ObjectStore(configuration), request, toolVersion, threads).run();
+    }
+
+    /** What one export would do, without Spark: nothing is written. */
+    public static ExportResult dryRun(Configuration configuration, ExportRequest request, String toolVersion) {
+        return new OneExport(new ObjectStore(configuration), request, toolVersion, 1).dryRun();
+    }
+
+    /**
+     * What exports would be.
+     *
+     * @param exports by how exact they would be, or why they would be refused
+     * @param bytes of the tensors that would be written
+     */
+    public record Forecast(Map<String, Long> exports, long bytes) {}
+
+    /**
+     * What everything that the plan lists would be: nothing is written.
+     *
+     * @throws IOException if the plan cannot be read
+     */
+    public Forecast dryRun(ExportRequest.Settings settings) throws IOException {
+        JobRun run = new JobRun(spark, List.of(plan));
+        JavaRDD<ExportRequest> requests = requests(run, settings);
+        JobRun.Stores stores = run.stores();
+        String version = toolVersion;
+        Map<String, Tuple2<Long, Long>> counted = requests.repartition(run.tasks(requests.count(), EXPORTS_PER_TASK))
+                .mapToPair(request -> {
+                    ExportResult result = new OneExport(stores.open(), request, version, 1).dryRun();
+                    return new Tuple2<>(result.verdict(), new Tuple2<>(1L, result.bytesWritten()));
+                })
+                .reduceByKey((one, other) -> new Tuple2<>(one._1 + other._1, one._2 + other._2))
+                .collectAsMap();
+        Map<String, Long> exports = new TreeMap<>();
+        counted.forEach((verdict, sum) -> exports.put(verdict, sum._1));
+        return new Forecast(
+                exports, counted.values().stream().mapToLong(sum -> sum._2).sum());
+    }
+
+    private JavaRDD<ExportRequest> requests(JobRun run, ExportRequest.Settings settings) throws IOException {
+        return PlanTable.read(spark, run, plan)
+                .javaRDD()
+                .map(row -> new ExportRequest(
+                        PlanTable.text(row, PlanTable.ADAPTER),
+                        PlanTable.text(row, PlanTable.BASE),
+                        PlanTable.text(row, PlanTable.OUTPUT),
+                        settings));
     }
 
     /**
@@ -38,15 +88,9 @@ public final class ExportJob {
      *
      * @throws IOException if the plan cannot be read or the output cannot be written: nothing was exported then
      */
-    public MergeRecord run(boolean allowUnmatched) throws IOException {
+    public MergeRecord run(ExportRequest.Settings settings) throws IOException {
         JobRun run = new JobRun(spark, List.of(plan));
-        JavaRDD<ExportRequest> requests = PlanTable.read(spark, run, plan)
-                .javaRDD()
-                .map(row -> new ExportRequest(
-                        PlanTable.text(row, PlanTable.ADAPTER),
-                        PlanTable.text(row, PlanTable.BASE),
-                        PlanTable.text(row, PlanTable.OUTPUT),
-                        allowUnmatched));
+        JavaRDD<ExportRequest> requests = requests(run, settings);
         RunFolder folder = run.begin(output, progress);
         JobRun.Stores stores = run.stores();
         long count = requests.count();
@@ -54,9 +98,10 @@ public final class ExportJob {
         LongAccumulator done = spark.sparkContext().longAccumulator("exports");
         progress.watch(done, spark.sparkContext().longAccumulator("failed"));
         String version = toolVersion;
+        int threads = spark.sparkContext().getConf().getInt("spark.task.cpus", 1);
         JavaRDD<Row> rows = requests.repartition(run.tasks(count, EXPORTS_PER_TASK))
                 .map(request -> {
-                    Row row = MergesTable.row(new OneExport(stores.open(), request, version).run());
+                    Row row = MergesTable.row(new OneExport(stores.open(), request, version, threads).run());
                     done.add(1);
                     return row;
                 });

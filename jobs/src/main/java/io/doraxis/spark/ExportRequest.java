@@ -1,5 +1,6 @@
 package io.doraxis.spark;
 
+import io.doraxis.peft.ExportChoices;
 import java.io.Serializable;
 
 /**
@@ -8,7 +9,12 @@ import java.io.Serializable;
  * @param adapter file or PEFT directory
  * @param base the base model, whose names and weights some adapters need; empty without one
  * @param output directory to write
- * @param allowUnmatched whether to go on without what matches nothing in the base
  */
-public record ExportRequest(String adapter, String base, String output, boolean allowUnmatched)
-        implements Serializable {}
+public record ExportRequest(String adapter, String base, String output, Settings settings) implements Serializable {
+    /**
+     * How to export.
+     *
+     * @param allowUnmatched whether to go on without what matches nothing in the base
+     */
+    public record Settings(boolean allowUnmatched, ExportChoices choices) implements Serializable {}
+}

@@ -1,5 +1,6 @@
 package io.doraxis.spark;
 
+import io.doraxis.peft.ExportOutcome;
 import io.doraxis.tensorfile.Printable;
 import java.io.IOException;
 import java.io.Serializable;
@@ -9,14 +10,16 @@ import java.util.Map;
 /**
  * What became of an export: a row of the {@code exports} table.
  *
+ * @param outcome how exact it is; null where nothing is or would be written
  * @param plan modules by what they became
- * @param message why it was refused or failed; null where it was not
+ * @param message why it was refused or failed, or what it became
  */
 public record ExportResult(
         ExportRequest request,
         MergeResult.Status status,
         String code,
         String message,
+        ExportOutcome outcome,
         Map<String, Integer> plan,
         int computed,
         int copied,
@@ -29,24 +32,26 @@ public record ExportResult(
         implements Serializable {
     private static final int MAX_MESSAGE = 4_000;
 
-    /** Why an adapter cannot be had in PEFT's layout as asked. Stored in the exports table: never renamed. */
+    /**
+     * Why an adapter cannot be had in PEFT's layout as asked, beside what its plan and the merge of its layers say. Stored
+     * in the exports table: never renamed.
+     */
     public enum Code {
         NOT_AN_ADAPTER,
         UNSUPPORTED_BASE,
         UNSUPPORTED_OUTPUT,
         INCOMPLETE_ROW,
         /** Names match nothing in the base: {@code --allow-unmatched} leaves them out. */
-        UNMATCHED,
-        /** It is exact only in a form that needs the base's weights, which is not written. */
-        NEEDS_BASE_WEIGHTS,
-        /** PEFT's layout cannot hold it. */
-        NOT_EXPRESSIBLE,
-        /** A norm is zero, which PEFT divides by. */
-        ZERO_NORM
+        UNMATCHED
     }
 
-    static ExportResult refused(ExportRequest request, Code code, String message) {
-        return without(request, MergeResult.Status.REFUSED, code.name(), message);
+    /** What a dry run counts by: how exact it would be, or why it would be refused. */
+    String verdict() {
+        return outcome == null ? status + " " + code : outcome.name();
+    }
+
+    static ExportResult refused(ExportRequest request, String code, String message) {
+        return without(request, MergeResult.Status.REFUSED, code, message);
     }
 
     static ExportResult failed(ExportRequest request, IOException e) {
@@ -56,6 +61,7 @@ public record ExportResult(
 
     private static ExportResult without(ExportRequest request, MergeResult.Status status, String code, String message) {
         String shown = Printable.of(message, MAX_MESSAGE);
-        return new ExportResult(request, status, code, shown, Map.of(), 0, 0, 0, 0, null, null, List.of(), Map.of());
+        return new ExportResult(
+                request, status, code, shown, null, Map.of(), 0, 0, 0, 0, null, null, List.of(), Map.of());
     }
 }

@@ -1,43 +1,29 @@
 package io.doraxis.spark;
 
 import io.doraxis.audit.CheckpointAudit;
-import io.doraxis.audit.CheckpointAudit.Part;
 import io.doraxis.catalog.FirstRead;
 import io.doraxis.catalog.StoredObject;
-import io.doraxis.merge.FactoredDelta;
-import io.doraxis.merge.FloatMatrix;
-import io.doraxis.merge.Matrix;
-import io.doraxis.merge.ZeroRows;
-import io.doraxis.naming.BaseNames;
+import io.doraxis.merge.MergeRefusedException;
 import io.doraxis.peft.AdapterConfigJson;
 import io.doraxis.peft.ExportOutcome;
 import io.doraxis.peft.ExportPlan;
 import io.doraxis.peft.ExportPlanner;
+import io.doraxis.peft.ExportSource;
 import io.doraxis.peft.PeftAdapter;
-import io.doraxis.peft.PeftModule;
 import io.doraxis.peft.PeftTensor;
 import io.doraxis.spark.ExportResult.Code;
 import io.doraxis.store.ObjectStore;
 import io.doraxis.store.OutputFile;
-import io.doraxis.tensorfile.Dtype;
-import io.doraxis.tensorfile.FloatDecoder;
-import io.doraxis.tensorfile.FloatEncoder;
 import io.doraxis.tensorfile.MalformedTensorFileException;
 import io.doraxis.tensorfile.SafetensorsReader;
-import io.doraxis.tensorfile.SafetensorsWriter;
-import io.doraxis.tensorfile.TensorData;
+import io.doraxis.tensorfile.TensorIndex;
 import io.doraxis.tensorfile.TensorInfo;
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.util.ArrayList;
-import java.util.HashMap;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeMap;
 
@@ -51,9 +37,14 @@ final class OneExport {
     private static final String DIGEST = "doraxis.input_digest";
     private static final int COPY_BYTES = 1 << 20;
 
+    /** What merges whole weights. */
+    private static final MergeRequest.Settings ON_CPU =
+            new MergeRequest.Settings(null, true, null, null, DeviceChoice.cpu, KernelChoice.java);
+
     private final ObjectStore store;
     private final ExportRequest request;
     private final String toolVersion;
+    private final int threads;
     private final Map<String, Double> seconds = new LinkedHashMap<>();
     private final List<String> digests = new ArrayList<>();
     private long bytesRead;
@@ -61,7 +52,9 @@ final class OneExport {
     private int copied;
     private int computed;
 
-    OneExport(ObjectStore store, ExportRequest request, String toolVersion) {
+    /** @param threads that merge whole weights */
+    OneExport(ObjectStore store, ExportRequest request, String toolVersion, int threads) {
+        this.threads = threads;
         this.store = store;
         this.request = request;
         this.toolVersion = toolVersion;
@@ -69,27 +62,51 @@ final class OneExport {
 
     private static final class Refusal extends Exception {
         private static final long serialVersionUID = 1;
-        private final Code code;
+        private final String code;
 
-        Refusal(Code code, String message) {
+        Refusal(String code, String message) {
             super(message, null, false, false);
             this.code = code;
         }
+
+        Refusal(Code code, String message) {
+            this(code.name(), message);
+        }
+    }
+
+    /** What there is to export, and what it becomes. */
+    private record Prepared(
+            CheckpointAudit adapter, CheckpointAudit base, ExportInputs inputs, ExportSource source, ExportPlan plan) {}
+
+    private interface Work {
+        ExportResult done() throws Refusal, MergeRefusedException, IOException;
     }
 
     /** Exports, or says why not: nothing is thrown for what is wrong with a file, the store or the request. */
     ExportResult run() {
+        return result(this::export);
+    }
+
+    /** What would be done, or why not: nothing is written. */
+    ExportResult dryRun() {
+        return result(this::planned);
+    }
+
+    private ExportResult result(Work work) {
         try {
-            return export();
+            return work.done();
         } catch (Refusal e) {
             return ExportResult.refused(request, e.code, e.getMessage());
+        } catch (MergeRefusedException e) {
+            return ExportResult.refused(request, e.code().name(), e.getMessage());
+        } catch (IllegalArgumentException e) { // factors that do not fit each other
+            return ExportResult.refused(request, MergeRefusedException.Code.SHAPE_MISMATCH.name(), e.getMessage());
         } catch (IOException e) {
             return ExportResult.failed(request, e);
         }
     }
 
-    private ExportResult export() throws Refusal, IOException {
-        long started = System.nanoTime();
+    private Prepared prepared() throws Refusal, IOException {
         if (request.adapter().isBlank() || request.output().isBlank()) {
             throw new Refusal(Code.INCOMPLETE_ROW, "adapter and output are both needed");
         }
@@ -97,35 +114,75 @@ final class OneExport {
         if (adapter.adapter() == null || adapter.contents().parts().size() != 1) {
             throw new Refusal(Code.NOT_AN_ADAPTER, request.adapter() + " is no adapter in one file");
         }
-        requireApart(adapter);
+        for (TensorInfo tensor : adapter.contents().index().tensors()) {
+            if (tensor.begin() == TensorInfo.NOWHERE) {
+                throw new Refusal(
+                        Code.NOT_AN_ADAPTER,
+                        request.adapter() + ": where the data of " + tensor.name() + " lie is not known");
+            }
+        }
         CheckpointAudit base = request.base().isBlank() ? null : read(request.base(), false, Code.UNSUPPORTED_BASE);
-        ExportPlan plan = ExportPlanner.plan(
+        ExportInputs inputs = new ExportInputs(store, adapter, base);
+        ExportSource source = new ExportSource(
                 adapter.contents().index(),
                 adapter.adapter().index(),
                 adapter.adapter().verdict(),
                 adapter.contents().config(),
-                base == null ? null : BaseNames.of(base.contents().index().tensors()));
-        requireExpressible(plan);
+                inputs.adapter(singleNumbers(adapter)));
+        ExportPlan plan = plan(source, base, Set.of());
+        requireApart(adapter, plan);
+        return new Prepared(adapter, base, inputs, source, plan);
+    }
+
+    private ExportResult planned() throws Refusal, MergeRefusedException, IOException {
+        Prepared prepared = prepared();
+        ExportPlan plan = prepared.plan;
+        ExportWriter.requirePossible(plan);
+        for (PeftAdapter made : plan.adapters()) {
+            for (PeftTensor tensor : made.tensors()) {
+                copied += tensor.source() instanceof PeftTensor.Copied ? 1 : 0;
+                computed += tensor.source() instanceof PeftTensor.Copied ? 0 : 1;
+            }
+        }
+        bytesWritten = plan.outcome() == ExportOutcome.NOT_NEEDED
+                ? prepared.adapter.checkpoint().totalBytes()
+                : plan.bytes();
+        return result(MergeResult.Status.PLANNED, plan, prepared.inputs, digest(prepared.adapter, prepared.base));
+    }
+
+    private ExportResult export() throws Refusal, MergeRefusedException, IOException {
+        long started = System.nanoTime();
+        Prepared prepared = prepared();
+        CheckpointAudit adapter = prepared.adapter;
+        CheckpointAudit base = prepared.base;
+        ExportInputs inputs = prepared.inputs;
+        ExportPlan plan = prepared.plan;
         String digest = digest(adapter, base);
-        List<String> warnings = warnings(plan);
         if (isThere(plan, digest)) {
-            return result(MergeResult.Status.UP_TO_DATE, plan, digest, warnings);
+            return result(MergeResult.Status.UP_TO_DATE, plan, inputs, digest);
         }
-        seconds.put("plan", since(started));
-        long writing = System.nanoTime();
         if (plan.outcome() == ExportOutcome.NOT_NEEDED) {
+            seconds.put("plan", since(started));
+            long copying = System.nanoTime();
             copy(adapter);
-        } else {
-            TensorData data = all(adapter.contents().parts().get(0).file());
-            if (base != null) {
-                requireNoZeroNorm(plan, base, data);
-            }
-            for (PeftAdapter made : plan.adapters()) {
-                write(made, data, digest);
-            }
+            seconds.put("write", since(copying));
+            return result(MergeResult.Status.DONE, plan, inputs, digest);
         }
-        seconds.put("write", since(writing));
-        return result(MergeResult.Status.DONE, plan, digest, warnings);
+        try (Lanes lanes = new Lanes(Kernels.open(threads, ON_CPU, null))) {
+            ExportWriter writer = new ExportWriter(inputs, lanes);
+            Set<String> cancelled = writer.takeNorms(plan);
+            plan = cancelled.isEmpty() ? plan : plan(prepared.source, base, cancelled);
+            ExportWriter.requirePossible(plan);
+            seconds.put("plan", since(started));
+            long writing = System.nanoTime();
+            for (PeftAdapter made : plan.adapters()) {
+                write(made, plan, writer, digest);
+            }
+            seconds.put("write", since(writing));
+            copied = writer.copied();
+            computed = writer.computed();
+        }
+        return result(MergeResult.Status.DONE, plan, inputs, digest);
     }
 
     private static double since(long started) {
@@ -143,31 +200,39 @@ final class OneExport {
     }
 
     /** What is read must not be replaced while it is. */
-    private void requireApart(CheckpointAudit adapter) throws Refusal, IOException {
-        String output = store.qualified(request.output());
+    private void requireApart(CheckpointAudit adapter, ExportPlan plan) throws Refusal, IOException {
+        List<String> folders = new ArrayList<>();
+        folders.add(store.qualified(request.output()));
+        for (PeftAdapter made : plan.adapters()) {
+            folders.add(store.qualified(place(made.folder(), "")));
+        }
         for (StoredObject file : adapter.checkpoint().weights()) {
-            if (file.uri().equals(output) || file.directory().equals(output)) {
+            if (folders.contains(file.uri()) || folders.contains(file.directory())) {
                 throw new Refusal(
                         Code.UNSUPPORTED_OUTPUT, request.output() + " is read for this export; write to another place");
             }
         }
     }
 
-    private void requireExpressible(ExportPlan plan) throws Refusal {
-        switch (plan.outcome()) {
-            case EXACT, NOT_NEEDED -> {
-                if (!plan.unmatched().isEmpty() && !request.allowUnmatched()) {
-                    throw new Refusal(
-                            Code.UNMATCHED,
-                            "%d names have no place, such as %s; --allow-unmatched leaves them out"
-                                    .formatted(
-                                            plan.unmatched().size(),
-                                            plan.unmatched().get(0)));
-                }
-            }
-            case EXACT_WITH_BASE -> throw new Refusal(Code.NEEDS_BASE_WEIGHTS, plan.reason());
-            case LOSSY, IMPOSSIBLE -> throw new Refusal(Code.NOT_EXPRESSIBLE, plan.reason());
+    private ExportPlan plan(ExportSource source, CheckpointAudit base, Set<String> whole) throws Refusal {
+        TensorIndex names = base == null ? null : base.contents().index();
+        ExportPlan plan = ExportPlanner.plan(source, names, request.settings().choices(), whole);
+        if (plan.refusal() != null) {
+            throw new Refusal(plan.refusal().name(), plan.reason());
         }
+        if (!plan.unmatched().isEmpty() && !request.settings().allowUnmatched()) {
+            throw new Refusal(
+                    Code.UNMATCHED,
+                    "%d names have no place, such as %s; --allow-unmatched leaves them out"
+                            .formatted(plan.unmatched().size(), plan.unmatched().get(0)));
+        }
+        return plan;
+    }
+
+    private static List<TensorInfo> singleNumbers(CheckpointAudit adapter) {
+        return adapter.contents().index().tensors().stream()
+                .filter(tensor -> tensor.shape().elements() == 1)
+                .toList();
     }
 
     private static List<String> warnings(ExportPlan plan) {
@@ -178,7 +243,7 @@ final class OneExport {
     }
 
     private String digest(CheckpointAudit adapter, CheckpointAudit base) {
-        StringBuilder input = new StringBuilder(toolVersion).append(request.allowUnmatched());
+        StringBuilder input = new StringBuilder(toolVersion).append(request.settings());
         adapter.checkpoint().weights().forEach(file -> input.append('\n').append(file));
         adapter.checkpoint().side().ifPresent(file -> input.append('\n').append(file));
         if (base != null) {
@@ -236,132 +301,37 @@ final class OneExport {
         digests.add(output.digest());
     }
 
-    private TensorData all(StoredObject file) throws IOException {
-        byte[] bytes = new byte[Math.toIntExact(file.size())];
-        try (InputStream in = store.reader(file).open(0, file.size())) {
-            if (in.readNBytes(bytes, 0, bytes.length) < bytes.length) {
-                throw new IOException(file.uri() + " ends early");
-            }
-        }
-        bytesRead += bytes.length;
-        return TensorData.ofHead(bytes, bytes.length);
-    }
-
-    /** PEFT divides by the norms of the base weight with the delta; LyCORIS adds a little first. */
-    private void requireNoZeroNorm(ExportPlan plan, CheckpointAudit base, TensorData data) throws Refusal, IOException {
-        Map<String, Part> parts = new HashMap<>();
-        for (Part part : base.contents().parts()) {
-            part.index().tensors().forEach(tensor -> parts.put(ModuleKey.of(tensor.name()), part));
-        }
-        for (PeftAdapter adapter : plan.adapters()) {
-            for (PeftModule module : adapter.modules()) {
-                String key = ModuleKey.of(module.path() + ".weight");
-                if (module.source().hasDora() && parts.containsKey(key)) {
-                    requireNoZeroNorm(module, parts.get(key), key, data);
-                }
-            }
-        }
-    }
-
-    private void requireNoZeroNorm(PeftModule module, Part part, String key, TensorData data)
-            throws Refusal, IOException {
-        TensorInfo weight = part.index().tensors().stream()
-                .filter(tensor -> ModuleKey.of(tensor.name()).equals(key))
-                .findFirst()
-                .orElseThrow();
-        ByteBuffer stored = store.tensors(part.file(), List.of(weight))
-                .bytes(weight)
-                .orElseThrow(() -> new IOException("cannot read " + weight.name() + " of the base"));
-        bytesRead += weight.bytes();
-        float[] values = new float[Math.toIntExact(weight.shape().elements())];
-        FloatDecoder.decode(weight.dtype(), stored, values, values.length);
-        int rows = Math.toIntExact(weight.shape().dimOrOne(0));
-        OptionalInt zero =
-                ZeroRows.first(module.source(), new FloatMatrix(values, rows, values.length / Math.max(1, rows)), data);
-        if (zero.isPresent()) {
-            throw new Refusal(
-                    Code.ZERO_NORM,
-                    "%s: row %d of the base weight with the delta is zero, and PEFT divides by its norm"
-                            .formatted(module.path(), zero.getAsInt()));
-        }
-    }
-
-    private void write(PeftAdapter adapter, TensorData data, String digest) throws IOException {
+    private void write(PeftAdapter adapter, ExportPlan plan, ExportWriter writer, String digest)
+            throws IOException, MergeRefusedException {
         try (OutputFile config = OutputFile.create(store, place(adapter.folder(), CONFIG))) {
             config.write(AdapterConfigJson.of(adapter));
             config.publish();
             wrote(config);
         }
-        List<SafetensorsWriter.Tensor> tensors = new ArrayList<>();
-        for (PeftModule module : adapter.modules()) {
-            FactoredDelta factored = null;
-            for (PeftTensor tensor : module.tensors()) {
-                if (tensor.source() instanceof PeftTensor.Computed && factored == null) {
-                    factored = FactoredDelta.of(module.source(), data);
-                }
-                tensors.add(new SafetensorsWriter.Tensor(
-                        tensor.name(), tensor.dtype(), tensor.shape(), bytes(tensor, factored, data)));
-            }
-        }
         Map<String, String> metadata = new TreeMap<>(Map.of(
                 "format", "pt", DIGEST, digest, "doraxis.source", request.adapter(), "doraxis.version", toolVersion));
         try (OutputFile weights = OutputFile.create(store, place(adapter.folder(), WEIGHTS))) {
-            SafetensorsWriter.write(weights.stream(), tensors, metadata);
+            writer.write(adapter, plan, metadata, weights.stream());
             weights.publish();
             wrote(weights);
         }
     }
 
-    private byte[] bytes(PeftTensor tensor, FactoredDelta factored, TensorData data) throws IOException {
-        if (tensor.source() instanceof PeftTensor.Computed side) {
-            computed++;
-            Matrix matrix = side.side() == PeftTensor.Side.LEFT ? factored.left() : factored.right();
-            ByteBuffer encoded =
-                    ByteBuffer.allocate(Math.toIntExact(tensor.bytes())).order(ByteOrder.LITTLE_ENDIAN);
-            FloatEncoder.encode(Dtype.F32, matrix.values(), encoded);
-            return encoded.array();
-        }
-        copied++;
-        TensorInfo source = ((PeftTensor.Copied) tensor.source()).tensor();
-        ByteBuffer stored = data.bytes(source)
-                .orElseThrow(() -> new IOException("the values of " + source.name() + " are not there"));
-        byte[] bytes = new byte[stored.remaining()];
-        stored.get(bytes);
-        return bytes;
-    }
-
-    private ExportResult result(MergeResult.Status status, ExportPlan plan, String inputDigest, List<String> warnings) {
-        Map<String, Integer> modules = new TreeMap<>();
-        Set<String> counted = new HashSet<>();
-        for (PeftAdapter adapter : plan.adapters()) {
-            for (PeftModule module : adapter.modules()) {
-                String became = module.source().algorithm() + " -> " + adapter.type()
-                        + (module.source().hasDora() ? " DoRA" : "");
-                if (counted.add(adapter.folder() + module.path())) {
-                    modules.merge(became, 1, Integer::sum);
-                }
-            }
-        }
+    private ExportResult result(MergeResult.Status status, ExportPlan plan, ExportInputs inputs, String inputDigest) {
         return new ExportResult(
                 request,
                 status,
                 null,
-                status == MergeResult.Status.DONE ? plan.reason() : null,
-                modules,
+                status == MergeResult.Status.UP_TO_DATE ? null : plan.reason(),
+                plan.outcome(),
+                plan.done(),
                 computed,
                 copied,
-                bytesRead,
+                bytesRead + inputs.bytesRead(),
                 bytesWritten,
                 inputDigest,
                 digests.isEmpty() ? null : PreparedMerge.sha256(String.join("\n", digests)),
-                warnings,
+                warnings(plan),
                 seconds);
-    }
-
-    /** A base weight's name without its component. */
-    private static final class ModuleKey {
-        static String of(String name) {
-            return io.doraxis.naming.ModulePath.localName(name);
-        }
     }
 }

@@ -1,6 +1,5 @@
 package io.doraxis.spark;
 
-import io.doraxis.catalog.StoredObject;
 import io.doraxis.merge.MergePlan;
 import io.doraxis.merge.MergeRefusedException;
 import io.doraxis.merge.MergeRefusedException.Code;
@@ -37,13 +36,10 @@ final class ShardWriter {
     /** What is read, computed and written at a time, of tensors that can be computed by their rows. */
     private static final int PIECE_BYTES = 8 << 20;
 
-    /** An adapter up to this part of the memory is read at once, a larger one as its tensors are needed. */
-    private static final long ADAPTER_SHARE = 16;
-
     private final ObjectStore store;
     private final PreparedMerge merge;
     private final Lanes lanes;
-    private final List<TensorData> wholeAdapters = new ArrayList<>();
+    private final List<AdapterValues> adapters;
     private final ExecutorService reader = Executors.newSingleThreadExecutor(DaemonThreads.named("read"));
     private final ExecutorService writer = Executors.newSingleThreadExecutor(DaemonThreads.named("write"));
     private final AtomicLong bytesRead = new AtomicLong();
@@ -58,6 +54,9 @@ final class ShardWriter {
         this.store = store;
         this.merge = merge;
         this.lanes = lanes;
+        this.adapters = merge.adapters().stream()
+                .map(file -> new AdapterValues(store, file))
+                .toList();
     }
 
     /**
@@ -78,7 +77,6 @@ final class ShardWriter {
 
     private ShardResult write(OutputShard shard) throws MergeRefusedException, IOException {
         long started = System.nanoTime();
-        readSmallAdapters();
         ShardResult.Tally tally = new ShardResult.Tally();
         OutputFile output = OutputFile.create(store, merge.place(shard));
         try (BaseStream base = new BaseStream(shard)) {
@@ -87,7 +85,15 @@ final class ShardWriter {
             double computed = since(started);
             output.publish();
             return tally.result(
-                    shard, bytesRead.get(), output.bytes(), output.digest(), computed, since(started) - computed);
+                    shard,
+                    bytesRead.get()
+                            + adapters.stream()
+                                    .mapToLong(AdapterValues::bytesRead)
+                                    .sum(),
+                    output.bytes(),
+                    output.digest(),
+                    computed,
+                    since(started) - computed);
         } catch (IllegalArgumentException e) {
             throw new MergeRefusedException(Code.SHAPE_MISMATCH, e.getMessage());
         } finally {
@@ -108,24 +114,6 @@ final class ShardWriter {
                 .toList();
     }
 
-    private void readSmallAdapters() throws IOException {
-        for (StoredObject adapter : merge.adapters()) {
-            boolean small = adapter.size() < Runtime.getRuntime().maxMemory() / ADAPTER_SHARE
-                    && adapter.size() < Integer.MAX_VALUE - 8;
-            byte[] bytes = small ? all(adapter) : null;
-            wholeAdapters.add(small ? Views.inOrder(TensorData.ofHead(bytes, bytes.length)) : null);
-        }
-    }
-
-    private byte[] all(StoredObject object) throws IOException {
-        byte[] bytes = new byte[(int) object.size()];
-        try (InputStream in = store.reader(object).open(0, object.size())) {
-            readFully(in, bytes, bytes.length);
-        }
-        bytesRead.addAndGet(bytes.length);
-        return bytes;
-    }
-
     private static void readFully(InputStream in, byte[] into, int length) throws IOException {
         if (in.readNBytes(into, 0, length) < length) {
             throw new EOFException("the file ends early");
@@ -135,16 +123,8 @@ final class ShardWriter {
     /** The tensors of every adapter that one of the base's is merged with. */
     private IntFunction<TensorData> factors(OutputTensor tensor) throws IOException {
         List<TensorData> factors = new ArrayList<>();
-        for (int i = 0; i < merge.adapters().size(); i++) {
-            TensorData whole = wholeAdapters.get(i);
-            if (whole == null) {
-                List<TensorInfo> wanted = merge.plan().factors(tensor.source().name(), i).stream()
-                        .map(Views::span)
-                        .toList();
-                whole = Views.inOrder(store.tensors(merge.adapters().get(i), wanted));
-                bytesRead.addAndGet(wanted.stream().mapToLong(TensorInfo::bytes).sum());
-            }
-            factors.add(whole);
+        for (int i = 0; i < adapters.size(); i++) {
+            factors.add(adapters.get(i).of(merge.plan().factors(tensor.source().name(), i)));
         }
         return factors::get;
     }

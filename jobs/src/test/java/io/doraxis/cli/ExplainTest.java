@@ -48,6 +48,7 @@ class ExplainTest {
                 .contains("3 x RECTANGULAR_LAYER")
                 .contains("Load it with lycoris@3.1")
                 .contains("doraxis merge --adapter 'file:" + DemoHub.example(hub) + "' --base BASE.safetensors")
+                .contains("EXACT_WITH_BASE: ", "--base BASE.safetensors --input-axis auto --output OUT")
                 .contains("peft@0.21");
     }
 

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.stream.Stream;
+import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -82,7 +83,7 @@ class ExportIT {
 
     @Test
     void whatIsNotExactIsRefusedAndLeavesNothing() throws Exception {
-        isRefused(export("input.safetensors"), "NEEDS_BASE_WEIGHTS");
+        isRefused(export("input.safetensors"), "INPUT_AXIS");
         isRefused(export("base.safetensors"), "NOT_AN_ADAPTER");
         folder.write(
                 "more.safetensors",
@@ -93,7 +94,92 @@ class ExportIT {
     }
 
     @Test
-    void aRowOfZerosIsRefusedWherePeftWouldDivideByItsNorm() throws Exception {
+    void theInputAxisIsRefusedWithItsFormsAndTheirSizes() throws Exception {
+        Called called = export("input.safetensors");
+        assertThat(called.err()).contains("ia3-lora (152 bytes)", "glora (", "full-weights (120 bytes)", "or auto");
+        assertThat(export("input.safetensors", "--input-axis", "low-rank").err())
+                .contains("REFUSED: INPUT_AXIS")
+                .contains("are not there yet");
+    }
+
+    @Test
+    void theInputAxisBecomesFactorsAndWhatScalesTheInputsOfWhatTheyAreMergedInto() throws Exception {
+        Called called = export("input.safetensors", "--input-axis", "ia3-lora");
+        assertThat(called.status()).as(called.err()).isZero();
+        assertThat(folder.data("out/1-lora/adapter_model.safetensors", PREFIX + "lora_A.weight"))
+                .isEqualTo(folder.data("lora.safetensors", LINEAR + ".lora_down.weight"));
+        double[] direction = folder.values("base.safetensors", "b.lin.weight");
+        double[] up = folder.values("input.safetensors", LINEAR + ".lora_up.weight");
+        double[] down = folder.values("input.safetensors", LINEAR + ".lora_down.weight");
+        double[] magnitude = folder.values("input.safetensors", LINEAR + ".dora_scale");
+        double[] factors = folder.values("out/2-ia3/adapter_model.safetensors", PREFIX + "ia3_l");
+        for (int in = 0; in < 5; in++) {
+            double square = 0;
+            for (int out = 0; out < 6; out++) {
+                double sum = direction[out * 5 + in];
+                for (int rank = 0; rank < 3; rank++) {
+                    sum += up[out * 3 + rank] * down[rank * 5 + in];
+                }
+                square += sum * sum;
+            }
+            assertThat(factors[in]).isCloseTo(magnitude[in] / (Math.sqrt(square) + 0x1p-23), Offset.offset(1e-6));
+        }
+        assertThat(export("input.safetensors", "--input-axis", "ia3-lora").out())
+                .contains("UP_TO_DATE");
+    }
+
+    @Test
+    void theInputAxisBecomesOneGlora() throws Exception {
+        assertThat(export("input.safetensors", "--input-axis", "glora").status())
+                .isZero();
+        assertThat(config())
+                .contains("\"peft_type\" : \"GLORA\"", "\"r\" : 3", "\"config_C\" : \"none\"")
+                .doesNotContain("alpha");
+        assertThat(folder.tensor(WEIGHTS, PREFIX + "glora_C.zeros").shape()).isEqualTo(Shape.of(5, 1));
+    }
+
+    @Test
+    void wholeWeightsAreThoseThatAMergeWrites() throws Exception {
+        assertThat(export("input.safetensors", "--input-axis", "full-weights").status())
+                .isZero();
+        folder.merge("input.safetensors", "base.safetensors", "merged.safetensors");
+        assertThat(folder.data(WEIGHTS, PREFIX + "weight"))
+                .isEqualTo(folder.data("merged.safetensors", "b.lin.weight"));
+        assertThat(config())
+                .contains("\"modules_to_save\" : [ \"b.lin\" ]", "\"target_modules\" : \"dummy-target-modules\"");
+    }
+
+    @Test
+    void anAxisThatIsOpenIsAskedFor() throws Exception {
+        folder.write("base.safetensors", MergeFolder.randomTensor("b.lin.weight", 1, 6, 6));
+        folder.write(
+                "open.safetensors",
+                MergeFolder.and(
+                        MergeFolder.lora(LINEAR, 2, 3, 6, 6),
+                        Tensor.ofFloats(LINEAR + ".dora_scale", Shape.of(6), MergeFolder.random(9, 6))));
+        isRefused(export("open.safetensors"), "AXIS_AMBIGUOUS");
+        isRefused(export("open.safetensors", "--assume-axis", "input"), "INPUT_AXIS");
+        assertThat(export("open.safetensors", "--assume-axis", "output").out()).contains("LORA with DoRA");
+    }
+
+    @Test
+    void aBaseOfAnotherShapeIsRefused() throws Exception {
+        folder.write("base.safetensors", MergeFolder.randomTensor("b.lin.weight", 1, 7, 5));
+        isRefused(export("lora.safetensors"), "SHAPE_MISMATCH");
+    }
+
+    @Test
+    void withoutABaseTheMessageSaysWhatItIsNeededFor() {
+        Called called =
+                Called.doraxis("export", "--input", folder.at("lora.safetensors"), "--output", folder.at("out"));
+        isRefused(called, "NEEDS_BASE_NAMES");
+        called = Called.doraxis("export", "--input", folder.at("input.safetensors"), "--output", folder.at("out"));
+        isRefused(called, "NEEDS_BASE_WEIGHTS");
+    }
+
+    /** PEFT divides by the norms of rows, LyCORIS adds a little first. */
+    @Test
+    void aLayerWithARowOfZerosIsWrittenWhole() throws Exception {
         float[] up = MergeFolder.random(3, 18);
         float[] base = MergeFolder.random(1, 30);
         for (int i = 0; i < 3; i++) {
@@ -106,19 +192,50 @@ class ExportIT {
         Tensor[] dora = dora(Shape.of(6, 1));
         dora[1] = Tensor.ofFloats(LINEAR + ".lora_up.weight", Shape.of(6, 3), up);
         folder.write("output.safetensors", dora);
-        isRefused(export("output.safetensors"), "ZERO_NORM");
+        assertThat(export("output.safetensors").out()).contains("1 layers as whole weights");
+        assertThat(folder.values(WEIGHTS, PREFIX + "weight"))
+                .startsWith(0, 0, 0, 0, 0)
+                .doesNotContain(Double.NaN);
     }
 
     @Test
-    void aPlanHasARowForEachOfItsExports() throws Exception {
-        String rows = Stream.of("lora", "output", "input")
+    void aDryRunSaysWhatWouldBeDoneAndWritesNothing() throws Exception {
+        Called called = export("input.safetensors", "--input-axis", "auto", "--dry-run");
+        assertThat(called.status()).as(called.err()).isZero();
+        assertThat(called.out())
+                .contains("PLANNED", "outcome       EXACT_WITH_BASE", "1 LORA DoRA on inputs -> whole weights")
+                .contains("0 to copy, 1 to compute; 120 bytes");
+        assertThat(folder.files()).noneMatch(name -> name.startsWith("out/"));
+        isRefused(export("input.safetensors", "--dry-run"), "INPUT_AXIS");
+        folder.writeText("plan.csv", plan());
+        called = Called.doraxis(
+                "export",
+                "--plan",
+                folder.at("plan.csv"),
+                "--output",
+                folder.at("run"),
+                "--master",
+                "local[2]",
+                "--dry-run");
+        assertThat(called.out()).contains("3 exports: 2 EXACT, 1 REFUSED INPUT_AXIS; ", "nothing was written");
+        assertThat(called.status()).isEqualTo(4);
+        assertThat(folder.files()).noneMatch(name -> name.startsWith("made/") || name.startsWith("run/"));
+    }
+
+    /** Of three adapters. */
+    private String plan() {
+        return Stream.of("lora", "output", "input")
                 .map(name -> "%s,%s,%s%n"
                         .formatted(
                                 folder.at(name + ".safetensors"),
                                 folder.at("base.safetensors"),
                                 folder.at("made/" + name)))
-                .reduce("", String::concat);
-        folder.writeText("plan.csv", "adapter,base,output\n" + rows);
+                .reduce("adapter,base,output\n", String::concat);
+    }
+
+    @Test
+    void aPlanHasARowForEachOfItsExports() throws Exception {
+        folder.writeText("plan.csv", plan());
         Called called = Called.doraxis(
                 "export", "--plan", folder.at("plan.csv"), "--output", folder.at("run"), "--master", "local[2]");
         assertThat(called.status()).as(called.err()).isEqualTo(4);

@@ -1,5 +1,6 @@
 package io.doraxis.adapter;
 
+import static io.doraxis.tensorfile.Finding.Code.PEFT_CONFIG;
 import static io.doraxis.tensorfile.Finding.Code.PEFT_DORA_IGNORED;
 import static io.doraxis.tensorfile.Finding.Code.PEFT_DORA_MISSING;
 import static io.doraxis.tensorfile.Finding.Code.PEFT_PATTERN;
@@ -39,6 +40,10 @@ public final class PeftTraps {
         traps.ranks();
         traps.pattern("rank_pattern", config.rankPattern());
         traps.pattern("alpha_pattern", config.alphaPattern());
+        if (config.isGivenUp()) {
+            traps.findings.add(new Finding(
+                    PEFT_CONFIG, "the expressions of adapter_config.json took too long: some were not tried"));
+        }
         return traps.findings;
     }
 

@@ -58,7 +58,7 @@ public record Finding(Code code, String detail) implements Serializable {
         UNRECOGNISED_TENSORS,
         /** Claims about the axis or the base model that the shapes contradict, or two different ones about the licence. */
         CLAIM_CONFLICT,
-        /** The expressions of adapter_config.json took too long and were given up. */
+        /** Expressions of adapter_config.json that are broken, of a kind that is not tried, or took too long. */
         PEFT_CONFIG,
         /** Fields of adapter_config.json that PEFT 0.21 ignores. */
         PEFT_UNKNOWN_FIELD,

@@ -3,9 +3,11 @@ package io.doraxis.adapter;
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
+import io.doraxis.tensorfile.Printable;
 import java.io.IOException;
 import java.time.Instant;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -25,6 +27,9 @@ public record MetadataClaims(Map<String, String> values) {
     private static final String DIFFUSERS = "lora_adapter_metadata";
     private static final Set<String> DIFFUSERS_KEPT =
             Set.of("r", "lora_alpha", "use_dora", "use_rslora", "lora_bias", "peft_type");
+
+    /** Longer ones say nothing that matters here. */
+    private static final int MAX_LENGTH = 1_000;
 
     /** A hostile text has more fields than any program writes. */
     private static final int MOST_CLAIMS = 100;
@@ -54,6 +59,12 @@ public record MetadataClaims(Map<String, String> values) {
     private static final String[] OT_KEPT = {
         "lora_decompose", "lora_decompose_output_axis", "lokr_dora", "lokr_dora_on_output", "peft_type", "model_type"
     };
+
+    public MetadataClaims {
+        Map<String, String> printable = new LinkedHashMap<>();
+        values.forEach((key, value) -> printable.put(Printable.of(key, MAX_LENGTH), Printable.of(value, MAX_LENGTH)));
+        values = Collections.unmodifiableMap(printable);
+    }
 
     /** Reads the claims out of a header's metadata and, for a PEFT directory, its configuration (null without one). */
     public static MetadataClaims of(Map<String, String> metadata, PeftConfig config) {

@@ -11,6 +11,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.Set;
 
 /**
@@ -66,25 +67,35 @@ public record PeftConfig(
 
     /** The scale of a module's product, by PEFT's own rules. */
     Scaling scaling(String path) {
-        int rank = rankOf(path);
-        double alpha = expressions.first(alphaPattern, path).orElse(this.alpha == null ? DEFAULT_ALPHA : this.alpha);
-        if (isGivenUp()) {
-            return new Scaling(null, null, "adapter_config.json's expressions took too long");
+        OptionalDouble rank = ranks(path);
+        OptionalDouble alpha = expressions.first(alphaPattern, this.alpha == null ? DEFAULT_ALPHA : this.alpha, path);
+        if (rank.isEmpty() || alpha.isEmpty()) {
+            return new Scaling(null, null, "an expression of adapter_config.json was not tried");
         }
-        if (rank <= 0 || !Double.isFinite(alpha)) {
+        return scaling(rank.getAsDouble(), alpha.getAsDouble());
+    }
+
+    private Scaling scaling(double rank, double alpha) {
+        if (!(rank > 0) || !Double.isFinite(alpha)) {
             return new Scaling(alpha, null, "adapter_config.json gives no scale");
         }
         return new Scaling(alpha, alpha / (useRslora ? Math.sqrt(rank) : rank), "alpha from adapter_config.json");
     }
 
-    /** The rank that PEFT gives a module. */
-    int rankOf(String path) {
-        return (int) expressions.first(rankPattern, path).orElse(rank == null ? DEFAULT_RANK : rank);
+    private OptionalDouble ranks(String path) {
+        return expressions.first(rankPattern, rank == null ? DEFAULT_RANK : rank, path);
+    }
+
+    /** The rank that PEFT gives a module; null where it cannot be told. */
+    Integer rankOf(String path) {
+        OptionalDouble rank = ranks(path);
+        return rank.isPresent() ? Integer.valueOf((int) rank.getAsDouble()) : null;
     }
 
     /** Whether PEFT makes the module's factors of another rank than they have, and so cannot load them. */
     public boolean givesOtherRank(AdapterModule module) {
-        return module.rank() != null && module.rank() != rankOf(AdapterIndex.peftPath(module.name())) && !isGivenUp();
+        Integer rank = module.rank() == null ? null : rankOf(AdapterIndex.peftPath(module.name()));
+        return rank != null && !rank.equals(module.rank());
     }
 
     /** Whether PEFT adapts the module at that path, by its own rules; true where it cannot be told. */

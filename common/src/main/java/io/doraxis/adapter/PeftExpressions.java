@@ -33,55 +33,71 @@ final class PeftExpressions {
     /** In a name: any character, as an unescaped dot means. */
     private static final char ANY = '\0';
 
-    private final Map<String, Expression> read = new HashMap<>();
+    private final Map<String, Optional<Names>> lists = new HashMap<>();
+    private final Map<String, Optional<Pattern>> patterns = new HashMap<>();
     private long steps = MAX_STEPS;
 
     /**
-     * An expression, read once.
+     * An expression that is a list of names.
      *
-     * @param names of which it is a list; null where it is none
-     * @param whole whether a name is a whole path also where the end of one would do
-     * @param pattern null for a list of names, and where it is broken or not tried
+     * @param whole whether they are whole paths also where the end of one would do
      */
-    private record Expression(List<String> names, boolean whole, Pattern pattern) {}
+    private record Names(List<String> names, boolean whole) {}
 
-    /** The value of the first key that matches, as {@code get_pattern_key} in PEFT's {@code utils/other.py} looks it up. */
-    OptionalDouble first(Map<String, Double> patterns, String path) {
-        for (Map.Entry<String, Double> entry : patterns.entrySet()) {
-            if (matchesEnd(entry.getKey(), path)) {
+    /**
+     * The value of the first key that matches, as {@code get_pattern_key} in PEFT's {@code utils/other.py} looks it up.
+     *
+     * @param otherwise the value where none matches
+     * @return empty where it cannot be told
+     */
+    OptionalDouble first(Map<String, Double> values, double otherwise, String path) {
+        for (Map.Entry<String, Double> entry : values.entrySet()) {
+            Optional<Boolean> matches = matchesEnd(entry.getKey(), path);
+            if (matches.isEmpty()) {
+                return OptionalDouble.empty();
+            }
+            if (matches.get()) {
                 return OptionalDouble.of(entry.getValue());
             }
-            if (isGivenUp()) {
-                break;
-            }
         }
-        return OptionalDouble.empty();
+        return OptionalDouble.of(otherwise);
     }
 
-    /** Python's {@code re.match(rf"(.*\.)?({key})$", path)}; false too where that cannot be told. */
-    boolean matchesEnd(String key, String path) {
-        Expression names = read.computeIfAbsent(key, PeftExpressions::read);
-        return names.names != null
-                ? isNamed(names.names, !names.whole, path)
-                : matches("(.*\\.)?(" + key + ")", path).orElse(false);
+    /** Python's {@code re.match(rf"(.*\.)?({key})$", path)}; empty where it cannot be told. */
+    Optional<Boolean> matchesEnd(String key, String path) {
+        Optional<Names> list = lists.computeIfAbsent(key, PeftExpressions::list);
+        return list.isPresent()
+                ? told(isNamed(list.get().names, !list.get().whole, path))
+                : matchesPattern("(.*\\.)?(" + key + ")", path);
     }
 
     /** Python's {@code re.fullmatch}; empty where it cannot be told. */
     Optional<Boolean> matches(String expression, String path) {
-        Expression known = read.computeIfAbsent(expression, PeftExpressions::read);
-        if (known.names != null) {
-            return told(isNamed(known.names, false, path));
-        }
+        Optional<Names> list = lists.computeIfAbsent(expression, PeftExpressions::list);
+        return list.isPresent() ? told(isNamed(list.get().names, false, path)) : matchesPattern(expression, path);
+    }
+
+    private Optional<Boolean> matchesPattern(String expression, String path) {
+        Optional<Pattern> pattern = patterns.computeIfAbsent(expression, PeftExpressions::compiled);
         int cost = 1 + expression.length() / LENGTH_PER_STEP;
         steps -= cost;
-        if (known.pattern == null || isGivenUp() || path.indexOf('\n') >= 0) {
+        if (pattern.isEmpty() || isGivenUp() || path.indexOf('\n') >= 0) {
             return Optional.empty();
         }
         try {
-            return Optional.of(known.pattern.matcher(new Endless(path, cost)).lookingAt());
+            return Optional.of(pattern.get().matcher(new Endless(path, cost)).lookingAt());
         } catch (GivenUp | StackOverflowError e) {
             return Optional.empty();
         }
+    }
+
+    /** Those of the expressions looked at that are broken, or of a kind that is not tried. */
+    List<String> untried() {
+        return patterns.entrySet().stream()
+                .filter(entry -> entry.getValue().isEmpty())
+                .map(Map.Entry::getKey)
+                .sorted()
+                .toList();
     }
 
     /** Whether the path is one of the names, or ends with one behind a dot; empty where it cannot be told. */
@@ -98,28 +114,23 @@ final class PeftExpressions {
         return steps < 0;
     }
 
-    private static Expression read(String expression) {
-        boolean list = expression.startsWith("^(") && expression.endsWith(")$");
-        boolean whole = list || expression.startsWith("^") && expression.indexOf('|') < 0;
-        List<String> names =
-                names(list ? expression.substring(2, expression.length() - 2) : expression.substring(whole ? 1 : 0));
-        return names != null ? new Expression(names, whole, null) : new Expression(null, false, compiled(expression));
-    }
-
-    /** {@code a\.b|a\.c}: names; null for any other expression. */
-    private static List<String> names(String expression) {
+    /** {@code ^(a\.b|a\.c)$}, {@code ^a\.b} or {@code a|b}; empty for any other expression. */
+    private static Optional<Names> list(String expression) {
+        boolean enclosed = expression.startsWith("^(") && expression.endsWith(")$");
+        boolean whole = enclosed || expression.startsWith("^") && expression.indexOf('|') < 0;
+        String list = enclosed ? expression.substring(2, expression.length() - 2) : expression.substring(whole ? 1 : 0);
         List<String> names = new ArrayList<>();
-        for (String alternative : expression.split("\\|", -1)) {
-            String name = name(alternative);
-            if (name == null) {
-                return null;
+        for (String alternative : list.split("\\|", -1)) {
+            Optional<String> name = name(alternative);
+            if (name.isEmpty()) {
+                return Optional.empty();
             }
-            names.add(name);
+            names.add(name.get());
         }
-        return names;
+        return Optional.of(new Names(names, whole));
     }
 
-    private static String name(String expression) {
+    private static Optional<String> name(String expression) {
         StringBuilder name = new StringBuilder(expression.length());
         for (int i = 0; i < expression.length(); i++) {
             char c = expression.charAt(i);
@@ -129,10 +140,10 @@ final class PeftExpressions {
             } else if (c == '_' || c == '-' || c == '.' || Character.isLetterOrDigit(c)) {
                 name.append(c == '.' ? ANY : c);
             } else {
-                return null;
+                return Optional.empty();
             }
         }
-        return name.toString();
+        return Optional.of(name.toString());
     }
 
     private boolean isNamed(List<String> names, boolean byItsEnd, String path) {
@@ -158,16 +169,16 @@ final class PeftExpressions {
         return true;
     }
 
-    /** For {@link Endless} paths, of which it matches the first line; null where the expression is broken or not tried. */
-    private static Pattern compiled(String expression) {
+    /** For {@link Endless} paths, of which it matches the first line; empty where the expression is broken or not tried. */
+    private static Optional<Pattern> compiled(String expression) {
         if (expression.length() > MAX_LENGTH || UNCOUNTABLE.matcher(expression).find()) {
-            return null;
+            return Optional.empty();
         }
         try {
             String withinLine = expression.replace("[^", "[^\n");
-            return Pattern.compile("(?:" + withinLine + ")(?=\n)", Pattern.UNIX_LINES | Pattern.MULTILINE);
+            return Optional.of(Pattern.compile("(?:" + withinLine + ")(?=\n)", Pattern.UNIX_LINES | Pattern.MULTILINE));
         } catch (PatternSyntaxException | StackOverflowError e) {
-            return null;
+            return Optional.empty();
         }
     }
 

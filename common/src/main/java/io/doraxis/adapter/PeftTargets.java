@@ -64,6 +64,7 @@ public record PeftTargets(
     }
 
     private boolean isPattern(String path, PeftExpressions expressions) {
-        return layersPattern.stream().anyMatch(pattern -> expressions.matchesEnd(pattern, path));
+        return layersPattern.stream()
+                .anyMatch(pattern -> expressions.matchesEnd(pattern, path).orElse(true));
     }
 }

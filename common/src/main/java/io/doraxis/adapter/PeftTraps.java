@@ -1,5 +1,6 @@
 package io.doraxis.adapter;
 
+import static io.doraxis.tensorfile.Finding.Code.PEFT_CONFIG;
 import static io.doraxis.tensorfile.Finding.Code.PEFT_DORA_IGNORED;
 import static io.doraxis.tensorfile.Finding.Code.PEFT_DORA_MISSING;
 import static io.doraxis.tensorfile.Finding.Code.PEFT_PATTERN;
@@ -14,6 +15,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -39,7 +41,17 @@ public final class PeftTraps {
         traps.ranks();
         traps.pattern("rank_pattern", config.rankPattern());
         traps.pattern("alpha_pattern", config.alphaPattern());
+        traps.expressions();
         return traps.findings;
+    }
+
+    private void expressions() {
+        Tally untried = new Tally();
+        config.expressions().untried().forEach(untried::add);
+        untried.report(PEFT_CONFIG, "%d expressions are broken, or of a kind that is not tried: ", findings);
+        if (config.isGivenUp()) {
+            findings.add(new Finding(PEFT_CONFIG, "the expressions took too long: some were not tried"));
+        }
     }
 
     private void fields() {
@@ -104,8 +116,12 @@ public final class PeftTraps {
             Double first = null;
             boolean differs = false;
             for (Map.Entry<String, Double> entry : pattern.entrySet()) {
-                if (config.expressions().matchesEnd(entry.getKey(), AdapterIndex.peftPath(module.name()))) {
+                Optional<Boolean> matches =
+                        config.expressions().matchesEnd(entry.getKey(), AdapterIndex.peftPath(module.name()));
+                if (matches.orElse(true)) {
                     used.add(entry.getKey());
+                }
+                if (matches.orElse(false)) {
                     differs |= first != null && !first.equals(entry.getValue());
                     first = first == null ? entry.getValue() : first;
                 }

@@ -24,7 +24,6 @@ import io.doraxis.naming.FamilyClaims;
 import io.doraxis.naming.FamilyMatch;
 import io.doraxis.tensorfile.Finding;
 import io.doraxis.tensorfile.PickleScan;
-import io.doraxis.tensorfile.SafetensorsReader;
 import io.doraxis.tensorfile.Tally;
 import io.doraxis.tensorfile.TensorData;
 import io.doraxis.tensorfile.TensorIndex;
@@ -111,46 +110,23 @@ public final class CheckpointAuditor {
                 checkpoint.form() == Checkpoint.Form.PEFT_DIRECTORY ? sideFiles.peftConfig(side) : Optional.empty();
         Optional<ShardIndex> shardIndex =
                 checkpoint.form() == Checkpoint.Form.SHARDED ? sideFiles.shardIndex(side) : Optional.empty();
-        Map<String, String> claims = new LinkedHashMap<>();
-        if (checkpoint.form() == Checkpoint.Form.FILE && side != null) {
-            claims.putAll(sideFiles.claims(side));
-        }
-        if (card != null) {
-            claims.putAll(sideFiles.cardClaims(card));
-        }
-        List<FetchedFile> parts = shardIndex
+        Map<String, String> claims = sideFiles.claims(checkpoint, side, card);
+        List<FetchedFile> files = shardIndex
                 .map(found -> sideFiles.named(found, side.object(), weights))
                 .orElse(weights);
         WeightFiles weightFiles = new WeightFiles(log);
-        List<Part> read = new ArrayList<>();
-        Map<String, TensorIndex> byFile = new LinkedHashMap<>();
-        TensorData data = TensorData.NONE;
-        int tensors = 0;
-        for (FetchedFile file : parts) {
-            Optional<TensorIndex> index = weightFiles.header(file);
-            tensors += index.map(found -> found.tensors().size()).orElse(0);
-            if (tensors > SafetensorsReader.MAX_TENSORS) {
-                weightFiles.tooManyTensors(file);
-                break;
-            }
-            if (index.isPresent()) {
-                read.add(new Part(file.object(), index.get()));
-                byFile.put(file.object().fileName(), index.get());
-                if (parts.size() == 1) {
-                    data = weightFiles.values(values, file, index.get());
-                }
-            }
-        }
-        shardIndex.ifPresent(found -> sideFiles.compareTensors(found, byFile));
+        List<Part> parts = weightFiles.headers(files);
+        shardIndex.ifPresent(found -> sideFiles.compareTensors(found, parts));
         Contents contents = null;
-        if (!read.isEmpty()) {
-            TensorIndex index = read.size() == 1 ? read.get(0).index() : joined(read);
+        if (!parts.isEmpty()) {
+            TensorIndex index = parts.size() == 1 ? parts.get(0).index() : joined(parts);
             log.findings().addAll(index.findings());
-            contents = contents(checkpoint, index, read, config.orElse(null), claims, data, log.findings());
+            TensorData data = files.size() == 1 ? weightFiles.values(values, files.get(0), index) : TensorData.NONE;
+            contents = contents(checkpoint, index, parts, config.orElse(null), claims, data, log.findings());
         }
         warnOfPickles(log);
         return new CheckpointAudit(
-                checkpoint, log.reading(read.size()), contents, Finding.capped(log.findings()), log.pickles());
+                checkpoint, log.reading(parts.size()), contents, Finding.capped(log.findings()), log.pickles());
     }
 
     private static void warnOfPickles(ReadingLog log) {
@@ -244,11 +220,6 @@ public final class CheckpointAuditor {
         incomplete.report(Finding.Code.INCOMPLETE_MODULE, "%d modules lack factors, such as ", findings);
         if (config != null) {
             findings.addAll(PeftTraps.of(adapter, config));
-        }
-        if (config != null && config.isGivenUp()) {
-            findings.add(new Finding(
-                    Finding.Code.PEFT_CONFIG,
-                    "the expressions of adapter_config.json took too long: some were not tried"));
         }
         boolean saved = config != null && !config.targets().saved().isEmpty();
         if (adapter.unrecognised() > 0 && !saved) {

@@ -14,6 +14,8 @@ import java.util.function.IntBinaryOperator;
 
 /** What a row says of all modules or tensors of a checkpoint together. */
 final class CheckpointFigures {
+    private static final int ALPHAS_SHOWN = 8;
+
     private CheckpointFigures() {}
 
     static Object algorithm(CheckpointAudit audit) {
@@ -65,10 +67,10 @@ final class CheckpointFigures {
         count(counts, last, run);
         StringBuilder summary = new StringBuilder();
         counts.entrySet().stream()
-                .limit(8)
+                .limit(ALPHAS_SHOWN)
                 .forEach(entry -> summary.append("%s x %d; ".formatted(entry.getKey(), entry.getValue())));
-        if (counts.size() > 8) {
-            summary.append("and ").append(counts.size() - 8).append(" more; ");
+        if (counts.size() > ALPHAS_SHOWN) {
+            summary.append("and ").append(counts.size() - ALPHAS_SHOWN).append(" more; ");
         }
         if (without > 0) {
             summary.append("unknown x ").append(without).append("; ");

@@ -1,6 +1,7 @@
 package io.doraxis.audit;
 
 import io.doraxis.adapter.CardClaims;
+import io.doraxis.tensorfile.Printable;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
@@ -15,6 +16,9 @@ import java.util.stream.Stream;
  */
 public record LicenseClaims(String license, String conflict) {
     private static final String OTHER = "other";
+
+    /** No licence has a longer name. */
+    private static final int MAX_LENGTH = 200;
 
     /**
      * Compares the claims.
@@ -44,7 +48,7 @@ public record LicenseClaims(String license, String conflict) {
     private static Optional<String> first(String... claims) {
         return Stream.of(claims)
                 .filter(claim -> claim != null && !claim.isBlank())
-                .map(String::strip)
+                .map(claim -> Printable.of(claim.strip(), MAX_LENGTH))
                 .findFirst();
     }
 

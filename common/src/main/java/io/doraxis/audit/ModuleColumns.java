@@ -12,6 +12,7 @@ import io.doraxis.dora.ModuleVerdict;
 import io.doraxis.tensorfile.Shape;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Function;
 
 /** The {@code modules} table: one row per adapted layer. */
 public final class ModuleColumns {
@@ -116,7 +117,7 @@ public final class ModuleColumns {
     }
 
     private static Column<ModuleAudit> column(
-            String name, ColumnType type, String description, java.util.function.Function<ModuleAudit, Object> value) {
+            String name, ColumnType type, String description, Function<ModuleAudit, Object> value) {
         return new Column<>(name, type, description, value);
     }
 

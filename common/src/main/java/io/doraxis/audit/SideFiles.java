@@ -4,18 +4,20 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import io.doraxis.adapter.CardClaims;
 import io.doraxis.adapter.PeftConfig;
 import io.doraxis.adapter.SideClaims;
+import io.doraxis.audit.CheckpointAudit.Part;
+import io.doraxis.catalog.Checkpoint;
 import io.doraxis.catalog.StoredObject;
 import io.doraxis.tensorfile.Container;
 import io.doraxis.tensorfile.Finding;
 import io.doraxis.tensorfile.MalformedTensorFileException;
 import io.doraxis.tensorfile.Reason;
 import io.doraxis.tensorfile.Tally;
-import io.doraxis.tensorfile.TensorIndex;
 import io.doraxis.tensorfile.TensorInfo;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -43,8 +45,25 @@ final class SideFiles {
         }
     }
 
+    /**
+     * What is said of the checkpoint elsewhere: beside a single file, and in its repository.
+     *
+     * @param side null without one
+     * @param card null without one
+     */
+    Map<String, String> claims(Checkpoint checkpoint, FetchedFile side, FetchedFile card) {
+        Map<String, String> claims = new LinkedHashMap<>();
+        if (checkpoint.form() == Checkpoint.Form.FILE && side != null) {
+            claims.putAll(claims(side));
+        }
+        if (card != null) {
+            claims.putAll(cardClaims(card));
+        }
+        return claims;
+    }
+
     /** What a model manager says of a single file; nothing where it cannot be read, since the file does not need it. */
-    Map<String, String> claims(FetchedFile side) {
+    private Map<String, String> claims(FetchedFile side) {
         if (side.failure() != null) {
             log.failed(side.failure());
             return Map.of();
@@ -74,7 +93,7 @@ final class SideFiles {
     }
 
     /** What a repository's card says; nothing where it cannot be read, since no checkpoint needs it. */
-    Map<String, String> cardClaims(FetchedFile card) {
+    private Map<String, String> cardClaims(FetchedFile card) {
         try {
             if (card.failure() != null) {
                 throw new IOException(card.failure().reason().name());
@@ -114,23 +133,24 @@ final class SideFiles {
     /**
      * Notes where an index and the shards that were read disagree about the tensors.
      *
-     * @param read the headers by the names of their files
+     * @param shards that were read
      */
-    void compareTensors(ShardIndex index, Map<String, TensorIndex> read) {
+    void compareTensors(ShardIndex index, List<Part> shards) {
         Tally missing = new Tally();
         Tally orphans = new Tally();
         Tally repeated = new Tally();
         long bytes = 0;
         Map<String, Set<String>> names = new HashMap<>();
-        for (Map.Entry<String, TensorIndex> shard : read.entrySet()) {
-            Set<String> inShard = names.computeIfAbsent(shard.getKey(), file -> new HashSet<>());
-            for (TensorInfo tensor : shard.getValue().tensors()) {
+        for (Part shard : shards) {
+            String name = shard.file().fileName();
+            Set<String> inShard = names.computeIfAbsent(name, file -> new HashSet<>());
+            for (TensorInfo tensor : shard.index().tensors()) {
                 inShard.add(tensor.name());
                 bytes += tensor.bytes();
                 String place = index.files().get(tensor.name());
                 if (place == null) {
                     orphans.add(tensor.name());
-                } else if (!place.equals(shard.getKey())) {
+                } else if (!place.equals(name)) {
                     repeated.add(tensor.name());
                 }
             }
@@ -149,7 +169,7 @@ final class SideFiles {
                 Finding.Code.SHARD_TENSOR_REPEATED,
                 "%d tensors in another file than the index names: ",
                 log.findings());
-        boolean all = read.keySet().containsAll(index.fileNames());
+        boolean all = names.keySet().containsAll(index.fileNames());
         if (all && index.totalBytes() != null && index.totalBytes() != bytes) {
             log.findings()
                     .add(new Finding(

@@ -1,5 +1,6 @@
 package io.doraxis.audit;
 
+import io.doraxis.audit.CheckpointAudit.Part;
 import io.doraxis.audit.CheckpointAuditor.ValueSource;
 import io.doraxis.audit.CheckpointAuditor.Values;
 import io.doraxis.catalog.StoredObject;
@@ -12,12 +13,30 @@ import io.doraxis.tensorfile.TensorData;
 import io.doraxis.tensorfile.TensorIndex;
 import io.doraxis.tensorfile.TorchReader;
 import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 
 /** Reads the tensors' names, shapes and places of one weight file, whatever its container. */
 record WeightFiles(ReadingLog log) {
-    Optional<TensorIndex> header(FetchedFile file) {
+    /** Those of the files that can be read, up to as many tensors as a program would write. */
+    List<Part> headers(List<FetchedFile> files) {
+        List<Part> parts = new ArrayList<>();
+        int tensors = 0;
+        for (FetchedFile file : files) {
+            Optional<TensorIndex> index = header(file);
+            tensors += index.map(found -> found.tensors().size()).orElse(0);
+            if (tensors > SafetensorsReader.MAX_TENSORS) {
+                tooManyTensors(file);
+                break;
+            }
+            index.ifPresent(found -> parts.add(new Part(file.object(), found)));
+        }
+        return parts;
+    }
+
+    private Optional<TensorIndex> header(FetchedFile file) {
         if (file.failure() != null) {
             log.failed(file.failure());
             return Optional.empty();
@@ -52,7 +71,7 @@ record WeightFiles(ReadingLog log) {
         return name.endsWith(".safetensors") || name.endsWith(".sft");
     }
 
-    void tooManyTensors(FetchedFile file) {
+    private void tooManyTensors(FetchedFile file) {
         log.failed(
                 file.object(),
                 new MalformedTensorFileException(

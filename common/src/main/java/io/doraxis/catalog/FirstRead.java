@@ -1,7 +1,5 @@
 package io.doraxis.catalog;
 
-import java.util.regex.Pattern;
-
 /**
  * How many bytes to ask for first, so that one request brings nearly every header. The sizes follow the headers of real
  * checkpoints: shards of big models have 64 KiB at the most, adapters 512 KiB nearly always.
@@ -15,7 +13,6 @@ public final class FirstRead {
     private static final int INDEX = 64 << 20;
     private static final int CONFIG = 4 << 20;
     private static final int CARD = 64 << 10;
-    private static final Pattern SHARD_NAME = Pattern.compile(".*-\\d{5}-of-\\d{5}\\..*");
 
     private FirstRead() {}
 
@@ -24,7 +21,7 @@ public final class FirstRead {
         if (file.size() < WHOLE_BELOW) {
             return (int) file.size();
         }
-        if (SHARD_NAME.matcher(file.fileName()).matches()) {
+        if (FolderGrouping.SHARD_NAME.matcher(file.fileName()).matches()) {
             return SHARD;
         }
         return file.size() <= ADAPTERS_BELOW ? ADAPTER : MODEL;

@@ -38,7 +38,7 @@ public record FolderGrouping(List<Checkpoint> checkpoints, Map<ObjectRole, Integ
             List.of(".civitai.info", ".cm-info.json", ".metadata.json", ".json");
 
     private static final String SHARD = "-\\d{5}-of-\\d{5}";
-    private static final Pattern SHARD_NAME = Pattern.compile(".+" + SHARD + ".*");
+    static final Pattern SHARD_NAME = Pattern.compile(".+" + SHARD + ".*");
 
     /** {@code .../models--org--name/snapshots/COMMIT/...}: a download cache's files of one commit. */
     private static final Pattern SNAPSHOT = Pattern.compile("(.*/models--[^/]+/snapshots/)[^/]+(/.*)");

@@ -3,6 +3,7 @@ package io.doraxis.dora;
 import io.doraxis.adapter.AdapterModule;
 import io.doraxis.adapter.Magnitude;
 import io.doraxis.tensorfile.Shape;
+import java.util.Set;
 
 /**
  * The axis that one module's shapes prove. A pure function: two predicates (does the length fit the inputs, does it fit
@@ -13,6 +14,9 @@ import io.doraxis.tensorfile.Shape;
  * square layer.
  */
 final class ModuleClassifier {
+    /** Elements of the kernels that are in use: 3, 5 and 7 wide in one dimension or two, 3 in three. */
+    private static final Set<Long> KERNEL_SIZES = Set.of(3L, 5L, 7L, 9L, 25L, 27L, 49L);
+
     private ModuleClassifier() {}
 
     /** @param renamedPeftConvs whether another convolution of the file shows PEFT's layout under LyCORIS' key */
@@ -123,17 +127,7 @@ final class ModuleClassifier {
         if (module.in() == length) {
             return true;
         }
-        return module.flattened() && module.in() % length == 0 && isKernelSize(module.in() / length);
-    }
-
-    private static boolean isKernelSize(long quotient) {
-        return quotient == 3
-                || quotient == 5
-                || quotient == 7
-                || quotient == 9
-                || quotient == 25
-                || quotient == 27
-                || quotient == 49;
+        return module.flattened() && module.in() % length == 0 && KERNEL_SIZES.contains(module.in() / length);
     }
 
     private static ModuleVerdict invalid(AdapterModule module, String why) {

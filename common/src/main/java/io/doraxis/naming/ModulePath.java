@@ -1,5 +1,6 @@
 package io.doraxis.naming;
 
+import io.doraxis.adapter.AdapterIndex;
 import java.util.List;
 
 /**
@@ -11,6 +12,8 @@ import java.util.List;
 public record ModulePath(Component component, String path) {
     private record Prefix(String text, Component component) {}
 
+    private static final Prefix NONE = new Prefix("", Component.ANY);
+
     /** Longer ones before those that they begin with. */
     private static final List<Prefix> PREFIXES = List.of(
             new Prefix("lora_unet_", Component.DENOISER),
@@ -21,7 +24,7 @@ public record ModulePath(Component component, String path) {
             new Prefix("lora_te2_", Component.TEXT_ENCODER_2),
             new Prefix("lora_te3_", Component.TEXT_ENCODER_3),
             new Prefix("lycoris_", Component.ANY),
-            new Prefix("base_model.model.", Component.ANY),
+            new Prefix(AdapterIndex.PEFT_PREFIX, Component.ANY),
             new Prefix("model.diffusion_model.", Component.DENOISER),
             new Prefix("diffusion_model.", Component.DENOISER),
             new Prefix("unet.", Component.DENOISER),
@@ -47,22 +50,22 @@ public record ModulePath(Component component, String path) {
 
     /** Takes an adapter's or a base model's module name apart. */
     public static ModulePath of(String name) {
-        for (Prefix prefix : PREFIXES) {
-            if (name.startsWith(prefix.text)) {
-                return new ModulePath(prefix.component, flattened(name.substring(prefix.text.length())));
-            }
-        }
-        return new ModulePath(Component.ANY, flattened(name));
+        Prefix prefix = prefix(name);
+        return new ModulePath(prefix.component, flattened(name.substring(prefix.text.length())));
     }
 
     /** A name without what says to which component it belongs, dots and all. */
     public static String localName(String name) {
+        return name.substring(prefix(name).text.length());
+    }
+
+    private static Prefix prefix(String name) {
         for (Prefix prefix : PREFIXES) {
             if (name.startsWith(prefix.text)) {
-                return name.substring(prefix.text.length());
+                return prefix;
             }
         }
-        return name;
+        return NONE;
     }
 
     private static String flattened(String path) {

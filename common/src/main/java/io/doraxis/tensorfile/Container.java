@@ -59,6 +59,9 @@ public enum Container {
 
     private static final int MAX_LINK = 512;
 
+    /** Enough of a text to tell what it is. */
+    private static final int TEXT_BYTES = 512;
+
     /** Links of Hugging Face's cache lead to blobs by their SHA-1 or SHA-256. */
     private static final Pattern CACHED_BLOB =
             Pattern.compile("[^\\s<>{}\"]*[/\\\\]blobs[/\\\\](?:[0-9a-f]{40}|[0-9a-f]{64})\\s*");
@@ -193,7 +196,7 @@ public enum Container {
 
     private static Optional<Container> text(byte[] head, int length) {
         int start = 0;
-        for (int i = 0; i < Math.min(length, 512); i++) {
+        for (int i = 0; i < Math.min(length, TEXT_BYTES); i++) {
             int b = head[i];
             boolean ascii = b >= 0 || i >= ASCII_AT_LEAST;
             if (!ascii || (b >= 0 && b < ' ' && b != '\n' && b != '\r' && b != '\t')) {
@@ -203,7 +206,7 @@ public enum Container {
                 start++;
             }
         }
-        String text = new String(head, start, Math.min(length, 512) - start, StandardCharsets.ISO_8859_1);
+        String text = new String(head, start, Math.min(length, TEXT_BYTES) - start, StandardCharsets.ISO_8859_1);
         if (text.startsWith("version https://git-lfs.github.com/spec/")) {
             return Optional.of(GIT_LFS_POINTER);
         }

@@ -58,7 +58,7 @@ public record Finding(Code code, String detail) implements Serializable {
         UNRECOGNISED_TENSORS,
         /** Claims about the axis or the base model that the shapes contradict, or two different ones about the licence. */
         CLAIM_CONFLICT,
-        /** The expressions of adapter_config.json took too long and were given up. */
+        /** Expressions of adapter_config.json that are broken, of a kind that is not tried, or took too long. */
         PEFT_CONFIG,
         /** Fields of adapter_config.json that PEFT 0.21 ignores. */
         PEFT_UNKNOWN_FIELD,
@@ -66,7 +66,7 @@ public record Finding(Code code, String detail) implements Serializable {
         PEFT_DORA_IGNORED,
         /** use_dora is true beside modules without a magnitude: PEFT warns, and takes the base weight's norm. */
         PEFT_DORA_MISSING,
-        /** Modules that target_modules leaves out: PEFT drops them. */
+        /** Modules that adapter_config.json does not name or leaves out: PEFT drops them. */
         PEFT_UNTARGETED,
         /** Keys of rank_pattern or alpha_pattern that match nothing, or contradict each other. */
         PEFT_PATTERN,

@@ -230,7 +230,7 @@ final class HeaderParser {
                     .orElseThrow(() -> new MalformedTensorFileException(
                             UNKNOWN_DTYPE,
                             at,
-                            "dtype '" + SafetensorsReader.clip(name) + "'",
+                            "dtype '" + Printable.name(name) + "'",
                             "one of safetensors 0.8.0's 22 dtypes"));
         }
     }

@@ -328,7 +328,7 @@ final class PickleMachine {
             if (digits.matches("-?\\d+")) {
                 return null;
             }
-            throw invalid("'" + SafetensorsReader.clip(line) + "' for a number");
+            throw invalid("'" + Printable.name(line) + "' for a number");
         }
     }
 
@@ -336,7 +336,7 @@ final class PickleMachine {
         try {
             return Double.parseDouble(line.strip());
         } catch (NumberFormatException e) {
-            throw invalid("'" + SafetensorsReader.clip(line) + "' for a number");
+            throw invalid("'" + Printable.name(line) + "' for a number");
         }
     }
 

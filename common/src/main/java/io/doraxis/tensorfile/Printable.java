@@ -7,6 +7,8 @@ public final class Printable {
     /** Control characters of ASCII and C1, invisible ones that turn the direction of writing, line separators. */
     private static final Pattern UNPRINTABLE = Pattern.compile("[\\p{Cc}\\p{Cf}\\u2028\\u2029]");
 
+    private static final int MAX_NAME = 120;
+
     private Printable() {}
 
     /** The text in one line, a question mark for what would act on a terminal. */
@@ -17,6 +19,11 @@ public final class Printable {
     /** The same, of that many characters at the most. */
     public static String of(String text, int length) {
         return of(text.length() <= length ? text : text.substring(0, length - 3) + "...");
+    }
+
+    /** A tensor's or module's name, short enough for a message. */
+    static String name(String name) {
+        return of(name, MAX_NAME);
     }
 
     /** Whether it would print differently. */

@@ -134,7 +134,7 @@ public final class SafetensorsReader {
                         position,
                         "'%s' from %s to %s"
                                 .formatted(
-                                        clip(tensor.name()),
+                                        Printable.name(tensor.name()),
                                         relative(tensor.begin(), dataStart),
                                         relative(tensor.end(), dataStart)),
                         "a tensor that starts at " + relative(position, dataStart) + " of the data");
@@ -163,14 +163,14 @@ public final class SafetensorsReader {
             throw new MalformedTensorFileException(
                     SUB_BYTE_MISALIGNED,
                     tensor.begin(),
-                    "'%s' of %s %s".formatted(clip(tensor.name()), shape, tensor.dtype()),
+                    "'%s' of %s %s".formatted(Printable.name(tensor.name()), shape, tensor.dtype()),
                     "whole bytes");
         }
         if (tensor.end() - tensor.begin() != bits >>> 3) {
             throw new MalformedTensorFileException(
                     SIZE_MISMATCH,
                     tensor.begin(),
-                    "%s bytes for '%s'".formatted(Long.toUnsignedString(tensor.bytes()), clip(tensor.name())),
+                    "%s bytes for '%s'".formatted(Long.toUnsignedString(tensor.bytes()), Printable.name(tensor.name())),
                     "%s for %s of %s".formatted(Long.toUnsignedString(bits >>> 3), tensor.dtype(), shape));
         }
     }
@@ -182,7 +182,7 @@ public final class SafetensorsReader {
                 throw new MalformedTensorFileException(
                         SHAPE_OVERFLOW,
                         tensor.begin(),
-                        "'%s' of %s".formatted(clip(tensor.name()), tensor.shape()),
+                        "'%s' of %s".formatted(Printable.name(tensor.name()), tensor.shape()),
                         "a size that 64 bits can count");
             }
         }
@@ -191,10 +191,5 @@ public final class SafetensorsReader {
 
     private static String relative(long absolute, long dataStart) {
         return Long.toUnsignedString(absolute - dataStart);
-    }
-
-    /** A name short enough for a message. */
-    static String clip(String name) {
-        return Printable.of(name, 120);
     }
 }

@@ -13,7 +13,7 @@ public final class Tally {
     public void add(String name) {
         count++;
         if (names.size() < NAMES_KEPT) {
-            names.add(SafetensorsReader.clip(name));
+            names.add(Printable.name(name));
         }
     }
 

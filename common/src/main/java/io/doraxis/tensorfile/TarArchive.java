@@ -62,7 +62,7 @@ record TarArchive(Map<String, Member> members, boolean isEnded) {
                 check(kind == '0' || kind == 0, at, "a member of the kind '" + (char) (kind & 0xff) + "'");
                 String name = pax.getOrDefault("path", name(header));
                 Member before = members.put(name, new Member(begin, begin + bytes));
-                check(before == null, at, "'" + SafetensorsReader.clip(name) + "' for the second time");
+                check(before == null, at, "'" + Printable.name(name) + "' for the second time");
                 pax.clear();
             }
             if (members.size() > MAX_MEMBERS) {
@@ -124,12 +124,12 @@ record TarArchive(Map<String, Member> members, boolean isEnded) {
     /** Octal digits among spaces and NULs. GNU's binary numbers are for sizes of 8 GiB, which pax tells otherwise. */
     private static long number(byte[] header, int from, int length, long at) throws MalformedTensorFileException {
         String digits = text(header, from, length).strip();
-        check(digits.matches("[0-7]{1,12}"), at, "'" + SafetensorsReader.clip(digits) + "' for an octal number");
+        check(digits.matches("[0-7]{1,12}"), at, "'" + Printable.name(digits) + "' for an octal number");
         return Long.parseLong(digits, 8);
     }
 
     private static long decimal(String digits, long at) throws MalformedTensorFileException {
-        check(digits.matches("[0-9]{1,18}"), at, "'" + SafetensorsReader.clip(digits) + "' for a size");
+        check(digits.matches("[0-9]{1,18}"), at, "'" + Printable.name(digits) + "' for a size");
         return Long.parseLong(digits);
     }
 
@@ -164,10 +164,7 @@ record TarArchive(Map<String, Member> members, boolean isEnded) {
                     "a pax record of a wrong length");
             String record = new String(content, space + 1, end - space - 2, StandardCharsets.UTF_8);
             int equals = record.indexOf('=');
-            check(
-                    equals > 0 && !record.startsWith("GNU.sparse"),
-                    at,
-                    "the pax record " + SafetensorsReader.clip(record));
+            check(equals > 0 && !record.startsWith("GNU.sparse"), at, "the pax record " + Printable.name(record));
             pax.put(record.substring(0, equals), record.substring(equals + 1));
             from = end;
         }

@@ -151,7 +151,7 @@ final class TorchLegacy {
                 throw new MalformedTensorFileException(
                         SIZE_MISMATCH,
                         at,
-                        count + " elements of storage '" + SafetensorsReader.clip(storage.key()) + "'",
+                        count + " elements of storage '" + Printable.name(storage.key()) + "'",
                         storage.numel() + " as the pickle says");
             }
         }

@@ -295,11 +295,11 @@ final class TorchPickle {
                     TENSOR_BOUNDS,
                     position,
                     "'%s' of %s, strides %s, from element %d"
-                            .formatted(SafetensorsReader.clip(name), tensor.shape(), tensor.strides(), tensor.offset()),
+                            .formatted(Printable.name(name), tensor.shape(), tensor.strides(), tensor.offset()),
                     "it within the %d elements of storage '%s'"
                             .formatted(
                                     tensor.storage().numel(),
-                                    SafetensorsReader.clip(tensor.storage().key())));
+                                    Printable.name(tensor.storage().key())));
         }
     }
 

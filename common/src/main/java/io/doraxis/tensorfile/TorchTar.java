@@ -154,7 +154,7 @@ final class TorchTar {
         int width = TorchDtypes.widthOfStorage(type);
         if (width == 0) {
             throw new MalformedTensorFileException(
-                    UNKNOWN_DTYPE, at, "a storage of " + SafetensorsReader.clip(type.toString()), "torch's types");
+                    UNKNOWN_DTYPE, at, "a storage of " + Printable.name(type.toString()), "torch's types");
         }
         long begin = in.position();
         if (numel < 0 || numel > (end - begin) / width) {
@@ -288,10 +288,7 @@ final class TorchTar {
         for (Persistent persistent : asked) {
             if (persistent.id() instanceof String number && !tensors.containsKey(number) && !known.contains(number)) {
                 throw new MalformedTensorFileException(
-                        MISSING_STORAGE,
-                        at,
-                        "no tensor " + SafetensorsReader.clip(number),
-                        "it among the archive's tensors");
+                        MISSING_STORAGE, at, "no tensor " + Printable.name(number), "it among the archive's tensors");
             }
         }
     }

@@ -250,14 +250,14 @@ final class TorchZip {
             throw new MalformedTensorFileException(
                     MISSING_STORAGE,
                     0,
-                    "no storage '" + SafetensorsReader.clip(storage.key()) + "'",
+                    "no storage '" + Printable.name(storage.key()) + "'",
                     "an entry of the archive for each storage");
         }
         if (storage.bytes() >= 0 && entry.size() != storage.bytes()) {
             throw new MalformedTensorFileException(
                     SIZE_MISMATCH,
                     entry.header(),
-                    entry.size() + " bytes for storage '" + SafetensorsReader.clip(storage.key()) + "'",
+                    entry.size() + " bytes for storage '" + Printable.name(storage.key()) + "'",
                     storage.bytes() + " for its elements");
         }
         if (!entry.isStored()) {

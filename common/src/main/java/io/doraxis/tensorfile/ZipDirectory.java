@@ -136,7 +136,7 @@ record ZipDirectory(List<Entry> entries, long begin) {
                         OVER_LIMIT, begin + at, "more than " + MAX_ENTRIES + " entries", "a model's");
             }
             if (!names.add(name)) {
-                throw invalid(begin + at, "'" + SafetensorsReader.clip(name) + "' for the second time");
+                throw invalid(begin + at, "'" + Printable.name(name) + "' for the second time");
             }
             entries.add(entry(in, at, name, nameLength, extraLength, begin));
             at = next;
@@ -178,7 +178,7 @@ record ZipDirectory(List<Entry> entries, long begin) {
         long free = 0;
         for (Entry entry : entries) {
             if (entry.header < free) {
-                throw invalid(entry.header, "'" + SafetensorsReader.clip(entry.name) + "' within another entry");
+                throw invalid(entry.header, "'" + Printable.name(entry.name) + "' within another entry");
             }
             free = entry.header + headerBytes(entry) + entry.stored;
         }

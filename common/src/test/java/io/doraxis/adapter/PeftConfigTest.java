@@ -100,6 +100,14 @@ class PeftConfigTest {
     }
 
     @Test
+    void aScaleBehindAnExpressionThatIsNotTriedIsNotKnown() throws Exception {
+        PeftConfig config = parse("{\"r\":8,\"alpha_pattern\":{\"q\":2,\"(?i)K\":4}}");
+        assertThat(config.scaling("q").scale()).isEqualTo(0.25);
+        assertThat(config.scaling("k").scale()).isNull();
+        assertThat(parse("{\"rank_pattern\":{\"(\":2}}").rankOf("k")).isNull();
+    }
+
+    @Test
     void aScaleThatTookTooLongIsNotKnown() throws Exception {
         StringBuilder patterns = new StringBuilder("\"q\":4");
         for (int i = 0; i < 4_000; i++) {

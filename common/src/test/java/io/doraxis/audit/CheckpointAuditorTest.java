@@ -207,6 +207,16 @@ class CheckpointAuditorTest {
     }
 
     @Test
+    void claimsAreCutToWhatARowCanShow() {
+        String longText = "x".repeat(1_000_000);
+        CheckpointAudit audit = beside(
+                fetched("a.json", "{\"license\": \"%s\", \"baseModel\": \"%s\\u001b\"}".formatted(longText, longText)));
+        assertThat(column(audit, "license").toString()).hasSize(200);
+        assertThat(audit.adapter().index().claims().get("side_file.baseModel").orElseThrow())
+                .hasSize(1_000);
+    }
+
+    @Test
     void aBaseModelThatTheLayersDoNotFitIsAConflictOfClaims() {
         String query = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k";
         FetchedFile file = fetched(

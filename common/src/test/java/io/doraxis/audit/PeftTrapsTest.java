@@ -134,4 +134,13 @@ class PeftTrapsTest {
                         "PEFT_PATTERN: keys of alpha_pattern give 1 modules different values, of which the first"
                                 + " counts: " + PREFIX + "x.a");
     }
+
+    @Test
+    void expressionsThatAreNotTriedLeaveTheScaleOpen() {
+        assertThat(findings(
+                        "{\"peft_type\":\"LORA\",\"r\":1,\"target_modules\":[\"a\"],\"alpha_pattern\":{\"(?i)A\":2}}",
+                        lora(PREFIX, false, "a")))
+                .containsExactly(
+                        "PEFT_CONFIG: 1 expressions are broken, or of a kind that is not tried: (.*\\.)?((?i)A)");
+    }
 }

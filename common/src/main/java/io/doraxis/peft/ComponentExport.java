@@ -2,9 +2,11 @@ package io.doraxis.peft;
 
 import io.doraxis.adapter.Algorithm;
 import io.doraxis.dora.ModuleAxis;
+import io.doraxis.naming.Component;
 import io.doraxis.peft.ExportPlan.Direction;
 import io.doraxis.peft.PeftAdapter.SavedModule;
 import io.doraxis.tensorfile.Shape;
+import io.doraxis.tensorfile.TensorInfo;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
@@ -38,6 +40,11 @@ final class ComponentExport {
      * @param held whether the form that was asked for holds any DoRA of the input axis
      */
     record Composed(List<PeftAdapter> adapters, Map<String, Integer> done, List<Direction> directions, boolean held) {
+        Composed of(Component component) {
+            return new Composed(
+                    adapters.stream().map(adapter -> adapter.of(component)).toList(), done, directions, held);
+        }
+
         long bytes() {
             return adapters.stream().mapToLong(PeftAdapter::bytes).sum();
         }
@@ -55,12 +62,14 @@ final class ComponentExport {
 
     /** @param form of DoRA on the input axis: one that is exact, and not AUTO */
     Composed as(InputAxis form) {
-        return switch (form) {
+        Composed composed = switch (form) {
             case GLORA -> glora();
             case IA3_LORA -> loraThenIa3();
             case FULL_WEIGHTS -> own();
             case REFUSE, AUTO, LOW_RANK -> throw new IllegalArgumentException(form + " is no form");
         };
+        List<TensorInfo> weights = modules.get(0).weights();
+        return weights.isEmpty() ? composed : composed.of(BaseModel.component(weights.get(0)));
     }
 
     /** The modules of a form, and the layers that are saved whole. */

@@ -33,7 +33,6 @@ final class GloraExport {
                 folder,
                 PeftType.GLORA,
                 exported,
-                List.of(),
                 List.of(
                         new PeftAdapter.Field("config_A_B", "lora"),
                         new PeftAdapter.Field("config_C", "none"),

@@ -52,7 +52,6 @@ final class Ia3Export {
                 folder,
                 PeftType.IA3,
                 exported,
-                List.of(),
                 List.of(
                         new PeftAdapter.Field("fan_in_fan_out", false),
                         new PeftAdapter.Field("feedforward_modules", AdapterConfigJson.expression(feedforward)),

@@ -40,7 +40,6 @@ final class LohaExport {
                 folder,
                 PeftType.LOHA,
                 exported,
-                List.of(),
                 List.of(new PeftAdapter.Field("use_effective_conv2d", effective.get()))));
     }
 

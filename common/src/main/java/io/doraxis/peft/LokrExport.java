@@ -60,7 +60,6 @@ final class LokrExport {
                 folder,
                 PeftType.LOKR,
                 exported,
-                List.of(),
                 List.of(
                         new PeftAdapter.Field("decompose_both", both),
                         new PeftAdapter.Field("decompose_factor", factor),

@@ -22,8 +22,7 @@ final class LoraExport {
         for (PlacedModule placed : modules) {
             exported.add(module(placed, dora));
         }
-        return new PeftAdapter(
-                folder, PeftType.LORA, exported, List.of(), List.of(new PeftAdapter.Field("use_dora", dora)));
+        return new PeftAdapter(folder, PeftType.LORA, exported, List.of(new PeftAdapter.Field("use_dora", dora)));
     }
 
     private static PeftModule module(PlacedModule placed, boolean dora) {

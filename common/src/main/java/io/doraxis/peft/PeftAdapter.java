@@ -1,5 +1,6 @@
 package io.doraxis.peft;
 
+import io.doraxis.naming.Component;
 import java.util.List;
 import java.util.stream.Stream;
 
@@ -7,11 +8,17 @@ import java.util.stream.Stream;
  * A directory in PEFT's layout.
  *
  * @param folder below the output, such as {@code unet}; empty where there is one directory only
+ * @param component of the base that it is for; ANY where the base's names do not say
  * @param saved layers whose whole weights are in it; of them PEFT has no factors
  * @param fields of its configuration beyond ranks, alphas and targets, in PEFT's terms
  */
 public record PeftAdapter(
-        String folder, PeftType type, List<PeftModule> modules, List<SavedModule> saved, List<Field> fields) {
+        String folder,
+        Component component,
+        PeftType type,
+        List<PeftModule> modules,
+        List<SavedModule> saved,
+        List<Field> fields) {
     /** A field of {@code adapter_config.json}: a boolean, an integer or a text. */
     public record Field(String name, Object value) {}
 
@@ -32,9 +39,18 @@ public record PeftAdapter(
         fields = List.copyOf(fields);
     }
 
-    /** The same with more layers' weights. */
-    PeftAdapter with(List<SavedModule> more) {
-        return new PeftAdapter(folder, type, modules, more, fields);
+    PeftAdapter(String folder, PeftType type, List<PeftModule> modules, List<Field> fields) {
+        this(folder, Component.ANY, type, modules, List.of(), fields);
+    }
+
+    /** The same with layers' weights. */
+    PeftAdapter with(List<SavedModule> layers) {
+        return new PeftAdapter(folder, component, type, modules, layers, fields);
+    }
+
+    /** The same for a component of the base. */
+    PeftAdapter of(Component other) {
+        return new PeftAdapter(folder, other, type, modules, saved, fields);
     }
 
     /** All its tensors. */

@@ -111,15 +111,28 @@ final class ExportCommand implements Callable<Integer> {
             description = "Say what would be done, of a plan how many exports would be what, and write nothing.")
     private boolean dryRun;
 
+    @Option(
+            names = "--verify",
+            description =
+                    "Read again what was written, and compare the weights that it is worth with the source's; needs"
+                            + " the base.")
+    private boolean verify;
+
     @Override
     public Integer call() throws Exception {
         boolean blank =
                 Stream.of(input, base, plan, output).filter(Objects::nonNull).anyMatch(String::isBlank);
+        if (verify && plan == null && base == null) {
+            throw new Doraxis.UsageException("--verify needs --base");
+        }
+        if (verify && dryRun) {
+            throw new Doraxis.UsageException("--dry-run writes nothing that --verify could read");
+        }
         if (blank || (plan == null) == (input == null) || plan != null && base != null) {
             throw new Doraxis.UsageException("give --input and --output, or --plan and --output");
         }
         ExportChoices choices = new ExportChoices(inputAxis.axis(), assumedAxis == null ? null : assumedAxis.axis());
-        ExportRequest.Settings settings = new ExportRequest.Settings(allowUnmatched, choices);
+        ExportRequest.Settings settings = new ExportRequest.Settings(allowUnmatched, choices, verify);
         if (plan == null) {
             return one(settings);
         }
@@ -140,6 +153,9 @@ final class ExportCommand implements Callable<Integer> {
                     out.printf("export        %s%n", result.message());
                 }
                 result.plan().forEach((what, count) -> out.printf("modules       %,d %s%n", count, what));
+                if (result.relError() != null) {
+                    out.printf("verified      largest relative error of a tensor %.2e%n", result.relError());
+                }
                 if (dryRun) {
                     out.printf(
                             "tensors       %,d to copy, %,d to compute; %,d bytes%n",

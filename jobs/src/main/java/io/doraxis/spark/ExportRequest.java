@@ -15,6 +15,7 @@ public record ExportRequest(String adapter, String base, String output, Settings
      * How to export.
      *
      * @param allowUnmatched whether to go on without what matches nothing in the base
+     * @param verify whether what was written is read again and compared with the source
      */
-    public record Settings(boolean allowUnmatched, ExportChoices choices) implements Serializable {}
+    public record Settings(boolean allowUnmatched, ExportChoices choices, boolean verify) implements Serializable {}
 }

@@ -12,6 +12,8 @@ import java.util.Map;
  *
  * @param outcome how exact it is; null where nothing is or would be written
  * @param plan modules by what they became
+ * @param relError of the written tensor that is farthest off, its largest difference by its largest value; null where it
+ *     was not verified
  * @param message why it was refused or failed, or what it became
  */
 public record ExportResult(
@@ -27,6 +29,8 @@ public record ExportResult(
         long bytesWritten,
         String inputDigest,
         String outputDigest,
+        Double relError,
+        String relErrorLayer,
         List<String> warnings,
         Map<String, Double> seconds)
         implements Serializable {
@@ -42,7 +46,9 @@ public record ExportResult(
         UNSUPPORTED_OUTPUT,
         INCOMPLETE_ROW,
         /** Names match nothing in the base: {@code --allow-unmatched} leaves them out. */
-        UNMATCHED
+        UNMATCHED,
+        /** What was written is not worth what its source is: a mistake of ours, or of the store. */
+        NOT_AS_SOURCE
     }
 
     /** What a dry run counts by: how exact it would be, or why it would be refused. */
@@ -62,6 +68,6 @@ public record ExportResult(
     private static ExportResult without(ExportRequest request, MergeResult.Status status, String code, String message) {
         String shown = Printable.of(message, MAX_MESSAGE);
         return new ExportResult(
-                request, status, code, shown, null, Map.of(), 0, 0, 0, 0, null, null, List.of(), Map.of());
+                request, status, code, shown, null, Map.of(), 0, 0, 0, 0, null, null, null, null, List.of(), Map.of());
     }
 }

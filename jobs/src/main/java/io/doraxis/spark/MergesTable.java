@@ -41,8 +41,12 @@ final class MergesTable {
             .add("output_digest", STRING, true, "SHA-256 of the file; of a folder over its files' digests.")
             .add("max_change", DataTypes.DoubleType, true, "Largest change of an element.")
             .add("mean_change", DataTypes.DoubleType, true, "Mean change of the elements of tensors that changed.")
-            .add("rel_error", DataTypes.DoubleType, true, "Null: a merge is exact up to rounding.")
-            .add("rel_error_worst_module", STRING, true, "Null, as rel_error.")
+            .add(
+                    "rel_error",
+                    DataTypes.DoubleType,
+                    true,
+                    "Of an export that was verified: the largest of a tensor, its largest difference by its largest value.")
+            .add("rel_error_worst_module", STRING, true, "The tensor that has it.")
             .add(
                     "warnings",
                     DataTypes.createArrayType(STRING),
@@ -98,8 +102,8 @@ final class MergesTable {
                 result.outputDigest(),
                 null,
                 null,
-                null,
-                null,
+                result.relError(),
+                result.relErrorLayer(),
                 CollectionConverters.asScala(result.warnings()).toSeq(),
                 CollectionConverters.asScala(result.seconds()));
     }

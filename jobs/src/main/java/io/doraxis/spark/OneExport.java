@@ -37,6 +37,9 @@ final class OneExport {
     private static final String DIGEST = "doraxis.input_digest";
     private static final int COPY_BYTES = 1 << 20;
 
+    /** Of what is exact: products in float32 are this near, and nearer. */
+    private static final double TOLERANCE = 1e-5;
+
     /** What merges whole weights. */
     private static final MergeRequest.Settings ON_CPU =
             new MergeRequest.Settings(null, true, null, null, DeviceChoice.cpu, KernelChoice.java);
@@ -47,6 +50,11 @@ final class OneExport {
     private final int threads;
     private final Map<String, Double> seconds = new LinkedHashMap<>();
     private final List<String> digests = new ArrayList<>();
+    private final List<String> moreWarnings = new ArrayList<>();
+
+    /** Null where nothing was verified. */
+    private ExportVerifier.Found verified;
+
     private long bytesRead;
     private long bytesWritten;
     private int copied;
@@ -159,6 +167,7 @@ final class OneExport {
         ExportPlan plan = prepared.plan;
         String digest = digest(adapter, base);
         if (isThere(plan, digest)) {
+            verify(prepared, plan);
             return result(MergeResult.Status.UP_TO_DATE, plan, inputs, digest);
         }
         if (plan.outcome() == ExportOutcome.NOT_NEEDED) {
@@ -182,7 +191,32 @@ final class OneExport {
             copied = writer.copied();
             computed = writer.computed();
         }
+        verify(prepared, plan);
         return result(MergeResult.Status.DONE, plan, inputs, digest);
+    }
+
+    private void verify(Prepared prepared, ExportPlan plan) throws IOException {
+        if (!request.settings().verify()) {
+            return;
+        }
+        if (prepared.base == null) {
+            notVerified("no base is given");
+            return;
+        }
+        long started = System.nanoTime();
+        try (Lanes lanes = new Lanes(Kernels.open(threads, ON_CPU, null))) {
+            TensorIndex base = prepared.base.contents().index();
+            verified = new ExportVerifier(store, prepared.inputs, base, lanes)
+                    .verify(plan, made -> made.folder().isEmpty() ? request.output() : place(made.folder(), ""));
+        } catch (MergeRefusedException e) {
+            notVerified(e.getMessage());
+            return;
+        }
+        seconds.put("verify", since(started));
+    }
+
+    private void notVerified(String why) {
+        moreWarnings.add("not verified: " + why);
     }
 
     private static double since(long started) {
@@ -235,15 +269,19 @@ final class OneExport {
                 .toList();
     }
 
-    private static List<String> warnings(ExportPlan plan) {
-        return plan.unmatched().isEmpty()
-                ? List.of()
-                : List.of(plan.unmatched().size() + " names are left out, such as "
-                        + plan.unmatched().get(0));
+    private List<String> warnings(ExportPlan plan) {
+        List<String> warnings = new ArrayList<>(moreWarnings);
+        if (!plan.unmatched().isEmpty()) {
+            warnings.add(plan.unmatched().size() + " names are left out, such as "
+                    + plan.unmatched().get(0));
+        }
+        return warnings;
     }
 
     private String digest(CheckpointAudit adapter, CheckpointAudit base) {
-        StringBuilder input = new StringBuilder(toolVersion).append(request.settings());
+        StringBuilder input = new StringBuilder(toolVersion)
+                .append(request.settings().allowUnmatched())
+                .append(request.settings().choices());
         adapter.checkpoint().weights().forEach(file -> input.append('\n').append(file));
         adapter.checkpoint().side().ifPresent(file -> input.append('\n').append(file));
         if (base != null) {
@@ -318,11 +356,15 @@ final class OneExport {
     }
 
     private ExportResult result(MergeResult.Status status, ExportPlan plan, ExportInputs inputs, String inputDigest) {
+        boolean off = verified != null && verified.relError() > TOLERANCE;
         return new ExportResult(
                 request,
-                status,
-                null,
-                status == MergeResult.Status.UP_TO_DATE ? null : plan.reason(),
+                off ? MergeResult.Status.FAILED : status,
+                off ? Code.NOT_AS_SOURCE.name() : null,
+                off
+                        ? "%s is %.2e off: %s is not worth what the adapter is"
+                                .formatted(verified.tensor(), verified.relError(), request.output())
+                        : status == MergeResult.Status.UP_TO_DATE ? null : plan.reason(),
                 plan.outcome(),
                 plan.done(),
                 computed,
@@ -331,6 +373,8 @@ final class OneExport {
                 bytesWritten,
                 inputDigest,
                 digests.isEmpty() ? null : PreparedMerge.sha256(String.join("\n", digests)),
+                verified == null ? null : verified.relError(),
+                verified == null ? null : verified.tensor(),
                 warnings(plan),
                 seconds);
     }

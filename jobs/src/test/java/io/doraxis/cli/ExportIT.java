@@ -6,12 +6,15 @@ import io.doraxis.tensorfile.SafetensorsWriter.Tensor;
 import io.doraxis.tensorfile.Shape;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.stream.Stream;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Exports by the command line, from files to directories. */
 class ExportIT {
@@ -220,6 +223,31 @@ class ExportIT {
         assertThat(called.out()).contains("3 exports: 2 EXACT, 1 REFUSED INPUT_AXIS; ", "nothing was written");
         assertThat(called.status()).isEqualTo(4);
         assertThat(folder.files()).noneMatch(name -> name.startsWith("made/") || name.startsWith("run/"));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"ia3-lora", "glora", "full-weights"})
+    void whatWasWrittenIsReadAgainAndAMistakeInItIsSeen(String form) throws Exception {
+        String[] options = {"--input-axis", form, "--verify"};
+        Called called = export("input.safetensors", options);
+        assertThat(called.status()).as(called.err()).isZero();
+        assertThat(called.out())
+                .containsPattern("verified      largest relative error of a tensor [0-9.]+e-0[789]|0.00e");
+        Path weights = folder.path().resolve(form.equals("ia3-lora") ? "out/2-ia3/adapter_model.safetensors" : WEIGHTS);
+        byte[] bytes = Files.readAllBytes(weights);
+        int at = form.equals("glora") ? bytes.length - 4 * (6 + 6 + 5) - 1 : bytes.length - 1; // zeros stand last
+        bytes[at] ^= 0x01;
+        Files.write(weights, bytes);
+        called = export("input.safetensors", options);
+        assertThat(called.status()).isEqualTo(1);
+        assertThat(called.err()).contains("FAILED: NOT_AS_SOURCE: b.lin.weight is ");
+    }
+
+    @Test
+    void verifyingNeedsABase() {
+        Called called = Called.doraxis(
+                "export", "--input", folder.at("lora.safetensors"), "--output", folder.at("out"), "--verify");
+        assertThat(called.status()).isEqualTo(64);
     }
 
     /** Of three adapters. */

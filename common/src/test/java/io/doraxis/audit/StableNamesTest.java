@@ -24,6 +24,7 @@ import io.doraxis.merge.Strength;
 import io.doraxis.naming.Component;
 import io.doraxis.naming.ModelFamily;
 import io.doraxis.peft.ExportOutcome;
+import io.doraxis.peft.LossyForm;
 import io.doraxis.peft.PeftTensor;
 import io.doraxis.peft.PeftType;
 import io.doraxis.tensorfile.Container;
@@ -139,6 +140,7 @@ class StableNamesTest {
     @Test
     void exports() {
         are(ExportOutcome.values(), "EXACT EXACT_WITH_BASE LOSSY IMPOSSIBLE NOT_NEEDED");
+        are(LossyForm.values(), "REFITTED_MAGNITUDE DORA LORA");
         are(PeftType.values(), "LORA LOHA LOKR");
     }
 

@@ -26,6 +26,7 @@ import io.doraxis.naming.ModelFamily;
 import io.doraxis.peft.ExportOutcome;
 import io.doraxis.peft.ExportPlan;
 import io.doraxis.peft.InputAxis;
+import io.doraxis.peft.LossyForm;
 import io.doraxis.peft.PeftTensor;
 import io.doraxis.peft.PeftType;
 import io.doraxis.tensorfile.Container;
@@ -145,6 +146,7 @@ class StableNamesTest {
                 ExportPlan.Refusal.values(),
                 "NOT_EXPRESSIBLE NEEDS_BASE_WEIGHTS NEEDS_BASE_NAMES INPUT_AXIS AXIS_AMBIGUOUS SHAPE_MISMATCH");
         are(PeftType.values(), "LORA LOHA LOKR GLORA IA3");
+        are(LossyForm.values(), "REFITTED_MAGNITUDE DORA LORA");
     }
 
     /** Public enums of which no name is stored. */

@@ -1,0 +1,65 @@
+package io.doraxis.peft;
+
+import io.doraxis.merge.MergeRefusedException;
+import io.doraxis.merge.TensorKernel;
+import io.doraxis.merge.TruncatedSvd;
+import java.util.Set;
+import java.util.function.IntFunction;
+
+/**
+ * Finds the cheapest form of PEFT's that a layer's merged weight nearly has, within an error that is measured on the weight
+ * which comes of the stored numbers.
+ *
+ * @param forms that are allowed: one adapter of PEFT's has magnitudes in all its modules or in none
+ * @param maxError relative to the change, see {@link LossyFit#relativeError}
+ * @param maxRank of new factors
+ */
+public record LossyFitter(Set<LossyForm> forms, double maxError, int maxRank) {
+    public LossyFitter {
+        forms = Set.copyOf(forms);
+        if (forms.isEmpty() || !(maxError >= 0) || maxRank < 1) {
+            throw new IllegalArgumentException("%s within %s at rank %d".formatted(forms, maxError, maxRank));
+        }
+    }
+
+    /**
+     * The first form within the error.
+     *
+     * @throws MergeRefusedException if one of the layer's numbers is none
+     */
+    public LossyOutcome fit(LossyLayer layer, TensorKernel kernel) throws MergeRefusedException {
+        layer.requireFinite();
+        FitError error = new FitError(layer, kernel);
+        int rank = Math.min(maxRank, Math.min(layer.base().rows(), layer.base().columns()));
+        LossyFit nearest = null;
+        for (LossyForm form : LossyForm.values()) {
+            if (forms.contains(form)) {
+                LossyFit fit = switch (form) {
+                    case REFITTED_MAGNITUDE -> error.withMagnitude(form, layer.loraB(), layer.loraA(), layer.scale());
+                    case DORA -> new DoraFit(layer, error, kernel).within(maxError, rank);
+                    case LORA -> lora(layer, error, rank, kernel);
+                };
+                if (fit.isWithin(maxError)) {
+                    return new LossyOutcome.Fitted(fit);
+                }
+                nearest = nearest == null || fit.relativeError() < nearest.relativeError() ? fit : nearest;
+            }
+        }
+        return new LossyOutcome.Refused(nearest);
+    }
+
+    private LossyFit lora(LossyLayer layer, FitError error, int maxRank, TensorKernel kernel) {
+        TruncatedSvd svd = TruncatedSvd.of(layer.merged().minus(layer.base()), maxRank, kernel);
+        int least = Math.min(maxRank, svd.rankWithin(maxError * error.change()));
+        return leastRank(rank -> error.withoutMagnitude(svd.left(rank), svd.right(rank)), least, maxRank, maxError);
+    }
+
+    /** The fit at the first of some ranks that is within an error, or at the last of them. */
+    static LossyFit leastRank(IntFunction<LossyFit> atRank, int from, int to, double maxError) {
+        LossyFit fit = atRank.apply(from);
+        for (int rank = from + 1; rank <= to && !fit.isWithin(maxError); rank++) {
+            fit = atRank.apply(rank);
+        }
+        return fit;
+    }
+}

@@ -39,6 +39,11 @@ public record AdapterModule(
         return algorithm != null;
     }
 
+    /** Its path in the base model, as PEFT's patterns see it. */
+    public String peftPath() {
+        return AdapterIndex.peftPath(name);
+    }
+
     public boolean hasDora() {
         return magnitude != null;
     }

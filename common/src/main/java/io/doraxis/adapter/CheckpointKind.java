@@ -13,7 +13,7 @@ public enum CheckpointKind {
     MODEL,
     /** Textual inversion. */
     EMBEDDING,
-    /** State of a training: optimizer, scheduler, random numbers. */
+    /** State of a training: an optimizer's, or that of generators of random numbers. */
     OPTIMIZER,
     /** ControlNets, IP-Adapters and what else is neither. */
     OTHER;
@@ -66,7 +66,7 @@ public enum CheckpointKind {
                 && EMBEDDING_NAME.matcher(tensor.name()).matches();
     }
 
-    /** As generators keep their state. */
+    /** As generators of random numbers keep their state. */
     private static boolean isFlatBytes(TensorInfo tensor) {
         return tensor.dtype() == Dtype.U8 && tensor.shape().rank() == 1;
     }

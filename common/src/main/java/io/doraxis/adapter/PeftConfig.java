@@ -94,7 +94,7 @@ public record PeftConfig(
 
     /** Whether PEFT makes the module's factors of another rank than they have, and so cannot load them. */
     public boolean givesOtherRank(AdapterModule module) {
-        Integer rank = module.rank() == null ? null : rankOf(AdapterIndex.peftPath(module.name()));
+        Integer rank = module.rank() == null ? null : rankOf(module.peftPath());
         return rank != null && !rank.equals(module.rank());
     }
 

@@ -84,7 +84,7 @@ public final class PeftTraps {
             String name = module.name();
             if (!name.startsWith(AdapterIndex.PEFT_PREFIX)) {
                 unprefixed.add(name);
-            } else if (!config.targets(AdapterIndex.peftPath(module.name()))) {
+            } else if (!config.targets(module.peftPath())) {
                 untargeted.add(name);
             }
         }
@@ -116,8 +116,7 @@ public final class PeftTraps {
             Double first = null;
             boolean differs = false;
             for (Map.Entry<String, Double> entry : pattern.entrySet()) {
-                Optional<Boolean> matches =
-                        config.expressions().matchesEnd(entry.getKey(), AdapterIndex.peftPath(module.name()));
+                Optional<Boolean> matches = config.expressions().matchesEnd(entry.getKey(), module.peftPath());
                 if (matches.orElse(true)) {
                     used.add(entry.getKey());
                 }

@@ -40,7 +40,7 @@ final class PeftFacts {
         String name = module.name();
         boolean prefixed = name.startsWith(AdapterIndex.PEFT_PREFIX);
         return ofFile
-                | Fact.UNTARGETED.when(prefixed && !config.targets(AdapterIndex.peftPath(name)))
+                | Fact.UNTARGETED.when(prefixed && !config.targets(module.peftPath()))
                 | Fact.OTHER_PEFT_TYPE.when(module.isComplete() && !hasKeys(module))
                 | Fact.RANK_MISMATCH.when(config.givesOtherRank(module));
     }

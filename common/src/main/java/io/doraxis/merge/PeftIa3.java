@@ -2,7 +2,6 @@ package io.doraxis.merge;
 
 import static io.doraxis.adapter.Role.IA3_VECTOR;
 
-import io.doraxis.adapter.AdapterIndex;
 import io.doraxis.adapter.AdapterModule;
 import io.doraxis.adapter.PeftConfig;
 import io.doraxis.dora.ModuleAxis;
@@ -29,8 +28,7 @@ final class PeftIa3 {
      * @throws MergeRefusedException if it does not fit, or could lie both ways
      */
     static Orientation orientation(AdapterModule module, Shape weight, PeftConfig config) throws MergeRefusedException {
-        Optional<Boolean> said =
-                config == null ? Optional.empty() : config.isFeedforward(AdapterIndex.peftPath(module.name()));
+        Optional<Boolean> said = config == null ? Optional.empty() : config.isFeedforward(module.peftPath());
         Shape vector = module.tensors().shape(IA3_VECTOR);
         boolean fanInFanOut = config != null && config.fanInFanOut();
         Orientation input =

@@ -7,6 +7,7 @@ import static io.doraxis.consumer.Outcome.SILENTLY_WRONG;
 import static io.doraxis.consumer.Outcome.UNKNOWN;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class PeftPredictionTest {
@@ -50,6 +51,15 @@ class PeftPredictionTest {
     void aMissingMagnitudeIsWarnedAbout() {
         assertThat(dora(16, 20, 16).peftLora("n", 16, 20).predict(PEFT).reason())
                 .startsWith("peft@0.21/magnitude-missing: ");
+    }
+
+    @Test
+    void whatTheConfigurationLeavesOutIsDroppedInSilence() {
+        for (String field : List.of("exclude_modules", "modules_to_save")) {
+            String config = DORA.replaceFirst("\\{", "{\"" + field + "\": [\"m\"], ");
+            Prediction prediction = dora(16, 20, 16).config(config).predict(PEFT);
+            assertThat(prediction.reason()).as(field).startsWith("peft@0.21/module-not-targeted: ");
+        }
     }
 
     @Test

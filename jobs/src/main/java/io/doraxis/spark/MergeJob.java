@@ -73,19 +73,17 @@ public final class MergeJob {
             AtomicLong read = new AtomicLong();
             progress.reading(merge.baseBytes() >> 20, "MiB of weights");
             progress.watch(() -> read.get() >> 20, () -> 0);
-            ModelIndex.removeOutdated(store, merge);
+            merge.output().removeOutdatedIndex(store);
             try (Lanes lanes = new Lanes(Kernels.open(cores, request.settings(), FIRST_GPU))) {
                 List<ShardResult> shards = new ArrayList<>();
-                for (OutputShard shard : merge.shards()) {
+                for (OutputShard shard : merge.output().shards()) {
                     shards.add(new ShardWriter(store, merge, lanes, read::addAndGet).writeUnlessThere(shard));
                 }
                 progress.done();
                 ModelIndex.write(store, merge, shards);
                 return MergeResult.of(merge, shards, lanes.computed(), Map.of("plan", planned));
             } catch (MergeRefusedException e) {
-                if (merge.folder()) {
-                    merge.removeShards(store);
-                }
+                merge.output().removeShards(store);
                 throw e;
             }
         } catch (MergeRefusedException e) {

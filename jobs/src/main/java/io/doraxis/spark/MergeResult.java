@@ -96,7 +96,7 @@ public record MergeResult(
                 merge.bytesRead()
                         + shards.stream().mapToLong(ShardResult::bytesRead).sum(),
                 shards.stream().mapToLong(ShardResult::bytesWritten).sum(),
-                merge.inputDigest(),
+                merge.output().digest(),
                 digest(shards),
                 isNew
                         ? shards.stream()
@@ -112,7 +112,7 @@ public record MergeResult(
     /** What would be written. */
     static MergeResult planned(PreparedMerge merge) {
         int written = merge.plan().touched();
-        int tensors = merge.shards().stream()
+        int tensors = merge.output().shards().stream()
                 .mapToInt(shard -> shard.tensors().size())
                 .sum();
         return new MergeResult(
@@ -126,8 +126,8 @@ public record MergeResult(
                 written,
                 tensors - written,
                 merge.bytesRead(),
-                merge.shards().stream().mapToLong(OutputShard::bytes).sum(),
-                merge.inputDigest(),
+                merge.output().shards().stream().mapToLong(OutputShard::bytes).sum(),
+                merge.output().digest(),
                 null,
                 null,
                 null,

@@ -71,8 +71,8 @@ record MergeUnits(JobRun.Stores stores, String toolVersion, int threads) impleme
         try {
             ObjectStore store = stores.open();
             PreparedMerge merge = PreparedMerge.of(store, request, toolVersion);
-            ModelIndex.removeOutdated(store, merge);
-            List<Long> costs = merge.shards().stream().map(merge::cost).toList();
+            merge.output().removeOutdatedIndex(store);
+            List<Long> costs = merge.output().shards().stream().map(merge::cost).toList();
             return new Planned(numbered._1, request, costs, null);
         } catch (MergeRefusedException e) {
             return new Planned(numbered._1, request, List.of(), MergeResult.refused(request, e));
@@ -92,10 +92,10 @@ record MergeUnits(JobRun.Stores stores, String toolVersion, int threads) impleme
             PreparedMerge merge = PreparedMerge.of(store, request, toolVersion);
             double planned = (System.nanoTime() - started) / 1e9;
             try (Lanes lanes = new Lanes(Kernels.open(threads, request.settings(), GpuTasks.address()))) {
-                OutputShard output = merge.shards().get(shard);
+                OutputShard output = merge.output().shards().get(shard);
                 ShardWriter writer = new ShardWriter(store, merge, lanes, bytes -> {});
                 ShardResult result = isRetry() ? writer.writeAgain(output) : writer.writeUnlessThere(output);
-                return merge.shards().size() > 1
+                return merge.output().shards().size() > 1
                         ? new Written(request, shard, result, lanes.computed(), null)
                         : Written.ended(
                                 MergeResult.of(merge, List.of(result), lanes.computed(), Map.of("plan", planned)));
@@ -134,7 +134,7 @@ record MergeUnits(JobRun.Stores stores, String toolVersion, int threads) impleme
         try {
             PreparedMerge merge = PreparedMerge.of(store, first.request, toolVersion);
             if (ended.isPresent()) {
-                merge.removeShards(store);
+                merge.output().removeShards(store);
                 return ended.get();
             }
             List<ShardResult> shards = files.stream().map(Written::result).toList();

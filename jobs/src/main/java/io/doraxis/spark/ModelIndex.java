@@ -2,7 +2,6 @@ package io.doraxis.spark;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
-import io.doraxis.merge.OutputShard;
 import io.doraxis.store.ObjectStore;
 import io.doraxis.store.OutputFile;
 import java.io.IOException;
@@ -17,21 +16,9 @@ final class ModelIndex {
 
     private ModelIndex() {}
 
-    /** Removes that of an earlier merge before its shards are replaced one by one. */
-    static void removeOutdated(ObjectStore store, PreparedMerge merge) throws IOException {
-        if (merge.folder() && merge.shards().size() > 1) {
-            for (OutputShard shard : merge.shards()) {
-                if (!merge.isThere(store, shard)) {
-                    store.delete(merge.indexPlace());
-                    return;
-                }
-            }
-        }
-    }
-
     /** Writes it beside the shards, the last of a model's files; a single one needs none. */
     static void write(ObjectStore store, PreparedMerge merge, List<ShardResult> shards) throws IOException {
-        if (!merge.folder() || shards.size() == 1) {
+        if (!merge.output().hasIndex()) {
             return;
         }
         Map<String, String> files = new TreeMap<>();
@@ -40,7 +27,7 @@ final class ModelIndex {
             shard.tensors().forEach(tensor -> files.put(tensor, shard.name()));
             bytes += shard.dataBytes();
         }
-        try (OutputFile index = OutputFile.create(store, merge.indexPlace())) {
+        try (OutputFile index = OutputFile.create(store, merge.output().indexPlace())) {
             Map<String, Object> json = new LinkedHashMap<>();
             json.put("metadata", Map.of("total_size", bytes));
             json.put("weight_map", files);

@@ -4,7 +4,6 @@ import io.doraxis.adapter.AdapterModule;
 import io.doraxis.audit.CheckpointAudit;
 import io.doraxis.audit.CheckpointAudit.Part;
 import io.doraxis.catalog.Checkpoint;
-import io.doraxis.catalog.FirstRead;
 import io.doraxis.catalog.StoredObject;
 import io.doraxis.merge.MergeAdapter;
 import io.doraxis.merge.MergePlan;
@@ -17,7 +16,6 @@ import io.doraxis.store.ObjectStore;
 import io.doraxis.tensorfile.Dtype;
 import io.doraxis.tensorfile.FloatDecoder;
 import io.doraxis.tensorfile.FloatEncoder;
-import io.doraxis.tensorfile.MalformedTensorFileException;
 import io.doraxis.tensorfile.SafetensorsReader;
 import io.doraxis.tensorfile.StoreException;
 import io.doraxis.tensorfile.TensorInfo;
@@ -27,14 +25,11 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
-import java.util.stream.Collectors;
 
 /**
  * A merge before any number is computed: everything that can be known from the headers is known, and what will be written
@@ -42,9 +37,8 @@ import java.util.stream.Collectors;
  *
  * @param adapters their weight files, in the order in which they are merged
  * @param base its weight files
- * @param shards what is written
- * @param metadata of each of them
- * @param folder whether the output is a folder with an index
+ * @param output what is written, and where
+ * @param metadata of each of its files
  * @param bytesRead for all that
  */
 record PreparedMerge(
@@ -52,19 +46,13 @@ record PreparedMerge(
         MergePlan plan,
         List<StoredObject> adapters,
         List<StoredObject> base,
-        List<OutputShard> shards,
+        MergeOutput output,
         Map<String, String> metadata,
-        boolean folder,
         long bytesRead) {
-    static final String DIGEST = "doraxis.input_digest";
-    static final String EXTENSION = ".safetensors";
-
     /** What stands for bytes that are no text. */
     private static final char REPLACED = '\ufffd';
 
     private static final Pattern OTHER_FORMAT = Pattern.compile(".*\\.(?i:bin|pt|pth|ckpt|sft|gguf|onnx|json)");
-
-    private static final String INDEX = "model.safetensors.index.json";
 
     /**
      * Reads the headers and plans.
@@ -92,12 +80,13 @@ record PreparedMerge(
                 adapters,
                 request.settings().assumedAxis(),
                 request.settings().allowUnmatched());
-        List<OutputShard> shards = shards(request, base);
-        requireWritable(plan, shards);
-        requireNoOtherModel(store, request.output(), shards);
+        String digest = digest(toolVersion, request, inputs);
+        MergeOutput output = new MergeOutput(request.output(), shards(request, base), digest);
+        requireWritable(plan, output.shards());
+        output.requireNoOtherModel(store);
         Map<String, String> metadata = new TreeMap<>(base.contents().index().metadata());
         metadata.putIfAbsent("format", "pt");
-        metadata.put(DIGEST, digest(toolVersion, request, inputs));
+        metadata.put(MergeOutput.DIGEST, digest);
         return new PreparedMerge(
                 request,
                 plan,
@@ -105,9 +94,8 @@ record PreparedMerge(
                         .map(checkpoint -> checkpoint.weights().get(0))
                         .toList(),
                 base.contents().parts().stream().map(Part::file).toList(),
-                shards,
+                output,
                 metadata,
-                !request.output().endsWith(EXTENSION),
                 bytesRead + base.reading().bytesRead());
     }
 
@@ -131,7 +119,7 @@ record PreparedMerge(
         if (OTHER_FORMAT.matcher(request.output()).matches()) {
             throw new MergeRefusedException(
                     Code.UNSUPPORTED_OUTPUT,
-                    request.output() + ": what is written is " + EXTENSION + ", or a folder of such files");
+                    request.output() + ": what is written is " + MergeOutput.EXTENSION + ", or a folder of such files");
         }
     }
 
@@ -183,25 +171,6 @@ record PreparedMerge(
         }
     }
 
-    /** Two models in a folder, or the index of another, would be read for one. */
-    private static void requireNoOtherModel(ObjectStore store, String output, List<OutputShard> shards)
-            throws MergeRefusedException, IOException {
-        if (output.endsWith(EXTENSION)) {
-            return;
-        }
-        Set<String> own = shards.stream().map(OutputShard::name).collect(Collectors.toCollection(HashSet::new));
-        if (shards.size() > 1) {
-            own.add(indexName(shards));
-        }
-        for (String name : store.names(output)) {
-            if ((name.endsWith(EXTENSION) || name.endsWith(INDEX)) && !own.contains(name)) {
-                throw new MergeRefusedException(
-                        Code.UNSUPPORTED_OUTPUT,
-                        output + " holds " + name + " of another model: remove it, or write to another folder");
-            }
-        }
-    }
-
     private static List<OutputShard> shards(MergeRequest request, CheckpointAudit base) throws MergeRefusedException {
         List<List<OutputTensor>> files = new ArrayList<>();
         for (Part part : base.contents().parts()) {
@@ -216,7 +185,7 @@ record PreparedMerge(
                     .toList());
         }
         String output = request.output();
-        if (output.endsWith(EXTENSION)) {
+        if (output.endsWith(MergeOutput.EXTENSION)) {
             return OutputShard.single(output.substring(output.lastIndexOf('/') + 1), files);
         }
         List<String> names = base.contents().parts().stream()
@@ -276,50 +245,9 @@ record PreparedMerge(
         }
     }
 
-    String inputDigest() {
-        return metadata.get(DIGEST);
-    }
-
-    /** Where a shard goes. */
-    String place(OutputShard shard) {
-        return folder ? request.output() + "/" + shard.name() : request.output();
-    }
-
-    /** Whether a shard has been written, from these inputs. */
-    boolean isThere(ObjectStore store, OutputShard shard) {
-        try {
-            StoredObject output = store.object(place(shard));
-            byte[] head = store.head(output, FirstRead.ofWeights(output));
-            return inputDigest()
-                    .equals(SafetensorsReader.read(store.reader(output), head, head.length)
-                            .metadata()
-                            .get(DIGEST));
-        } catch (IOException | MalformedTensorFileException e) {
-            return false; // there is none yet, or another
-        }
-    }
-
-    /** Removes the shards that have been written, of a merge that turned out to be impossible. */
-    void removeShards(ObjectStore store) throws IOException {
-        for (OutputShard shard : shards) {
-            if (isThere(store, shard)) {
-                store.delete(place(shard));
-            }
-        }
-    }
-
-    /** Where the index of the shards goes. */
-    String indexPlace() {
-        return request.output() + "/" + indexName(shards);
-    }
-
-    private static String indexName(List<OutputShard> shards) {
-        return shards.get(0).name().startsWith("diffusion_pytorch_model") ? "diffusion_pytorch_" + INDEX : INDEX;
-    }
-
     /** Of all tensors of the base. */
     long baseBytes() {
-        return shards.stream()
+        return output.shards().stream()
                 .flatMap(shard -> shard.tensors().stream())
                 .mapToLong(tensor -> tensor.source().bytes())
                 .sum();

@@ -66,19 +66,19 @@ final class ShardWriter {
      * @throws IOException if the store refuses or fails
      */
     ShardResult writeUnlessThere(OutputShard shard) throws MergeRefusedException, IOException {
-        return merge.isThere(store, shard) ? ShardResult.upToDate(shard) : write(shard);
+        return merge.output().isThere(store, shard) ? ShardResult.upToDate(shard) : write(shard);
     }
 
     /** The same, there or not: after another process that was writing it was lost. */
     ShardResult writeAgain(OutputShard shard) throws MergeRefusedException, IOException {
-        OutputFile.removeLeftovers(store, merge.place(shard));
+        OutputFile.removeLeftovers(store, merge.output().place(shard));
         return write(shard);
     }
 
     private ShardResult write(OutputShard shard) throws MergeRefusedException, IOException {
         long started = System.nanoTime();
         ShardResult.Tally tally = new ShardResult.Tally();
-        OutputFile output = OutputFile.create(store, merge.place(shard));
+        OutputFile output = OutputFile.create(store, merge.output().place(shard));
         try (BaseStream base = new BaseStream(shard)) {
             output.write(SafetensorsWriter.header(written(shard), merge.metadata()));
             write(shard, base, output, tally);

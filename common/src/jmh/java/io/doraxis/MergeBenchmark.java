@@ -1,5 +1,6 @@
 package io.doraxis;
 
+import io.doraxis.merge.Change;
 import io.doraxis.merge.FloatMatrix;
 import io.doraxis.merge.JavaKernel;
 import io.doraxis.tensorfile.Dtype;
@@ -7,6 +8,8 @@ import io.doraxis.tensorfile.FloatDecoder;
 import io.doraxis.tensorfile.FloatEncoder;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.AuxCounters;
@@ -38,10 +41,12 @@ public class MergeBenchmark {
     private static final int ELEMENTS = ROWS * COLUMNS;
 
     private final float[] weights = new float[ELEMENTS];
+    private final float[] merged = new float[ELEMENTS];
     private final ByteBuffer halves = ByteBuffer.allocate(2 * ELEMENTS).order(ByteOrder.LITTLE_ENDIAN);
     private final FloatMatrix up = new FloatMatrix(new float[ROWS * RANK], ROWS, RANK);
     private final FloatMatrix down = new FloatMatrix(new float[RANK * COLUMNS], RANK, COLUMNS);
     private final JavaKernel kernel = new JavaKernel();
+    private MessageDigest sha256;
 
     /** Base weights handled. */
     @State(Scope.Thread)
@@ -51,7 +56,8 @@ public class MergeBenchmark {
     }
 
     @Setup
-    public void fill() {
+    public void fill() throws NoSuchAlgorithmException {
+        sha256 = MessageDigest.getInstance("SHA-256");
         Random random = new Random(7);
         for (float[] values : new float[][] {weights, up.values(), down.values()}) {
             for (int i = 0; i < values.length; i++) {
@@ -77,5 +83,18 @@ public class MergeBenchmark {
     public int encode(Weights count) {
         count.gigabytes += 2e-9 * ELEMENTS;
         return FloatEncoder.encode(Dtype.F16, weights, 0, ELEMENTS, halves.clear());
+    }
+
+    /** How far the elements moved. */
+    @Benchmark
+    public Change compare(Weights count) {
+        count.gigabytes += 2e-9 * ELEMENTS;
+        return Change.between(weights, merged, ELEMENTS);
+    }
+
+    @Benchmark
+    public byte[] digest(Weights count) {
+        count.gigabytes += 2e-9 * ELEMENTS;
+        return sha256.digest(halves.array());
     }
 }

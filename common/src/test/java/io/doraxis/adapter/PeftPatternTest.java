@@ -8,6 +8,8 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -34,6 +36,43 @@ class PeftPatternTest {
         assertThat(first("self.attn.q_proj", PATH)).hasValue(1);
         assertThat(first("^model.*q_proj", PATH)).hasValue(1);
         assertThat(first("^layers.*q_proj", PATH)).isEmpty();
+    }
+
+    @Test
+    void aKeyThatIsAnAnchoredPathMatchesItAlone() {
+        assertThat(first("^model\\.layers\\.10\\.self_attn\\.q_proj", PATH)).hasValue(1);
+        assertThat(first("^self_attn\\.q_proj", PATH)).isEmpty();
+        assertThat(first("^a\\-b", "a-b")).hasValue(1);
+        assertThat(first("^a\\db", "a1b")).hasValue(1);
+        assertThat(first("^a.b", "a1b")).hasValue(1);
+    }
+
+    @Test
+    void anExpressionMayListManyPaths() {
+        String paths = IntStream.range(0, 2_000)
+                .mapToObj(i -> "blocks\\." + i + "\\.to_q")
+                .collect(Collectors.joining("|"));
+        assertThat(fullMatch("^(" + paths + ")$", "blocks.1999.to_q")).hasValue(true);
+        assertThat(fullMatch("^(" + paths + ")$", "blocks.2000.to_q")).hasValue(false);
+        assertThat(fullMatch("^(a|b.)$", "bc")).hasValue(true);
+        assertThat(fullMatch("^(a)|(b)$", "b")).hasValue(true);
+        assertThat(fullMatch("^(a|)$", "")).hasValue(true);
+        assertThat(fullMatch("^()$", "")).hasValue(true);
+        assertThat(fullMatch("^()$", "a")).hasValue(false);
+    }
+
+    @Test
+    void manyAnchoredPathsCostNoMoreThanTheirLength() {
+        Map<String, Double> patterns = new LinkedHashMap<>();
+        for (int i = 0; i < 2_000; i++) {
+            patterns.put("^blocks\\." + i + "\\.to_q", (double) i);
+        }
+        PeftPattern.Budget budget = new PeftPattern.Budget();
+        for (int i = 0; i < 2_000; i++) {
+            assertThat(PeftPattern.first(patterns, "blocks." + i + ".to_q", budget))
+                    .hasValue(i);
+        }
+        assertThat(budget.isSpent()).isFalse();
     }
 
     @Test

@@ -1,8 +1,8 @@
 package io.doraxis.spark;
 
 import io.doraxis.adapter.AdapterIndex;
+import io.doraxis.adapter.Role;
 import io.doraxis.audit.CheckpointAudit.Contents;
-import io.doraxis.catalog.StoredObject;
 import io.doraxis.dora.AxisClassifier;
 import io.doraxis.merge.MergeAdapter;
 import io.doraxis.merge.MergePlan;
@@ -14,8 +14,8 @@ import io.doraxis.merge.Strength;
 import io.doraxis.naming.Component;
 import io.doraxis.naming.ModulePath;
 import io.doraxis.peft.ExportPlan;
-import io.doraxis.peft.GloraWeight;
 import io.doraxis.peft.PeftAdapter;
+import io.doraxis.peft.WrittenLayer;
 import io.doraxis.store.ObjectStore;
 import io.doraxis.tensorfile.Dtype;
 import io.doraxis.tensorfile.FloatDecoder;
@@ -69,37 +69,38 @@ final class ExportVerifier {
     private final class Written {
         private final List<MergeAdapter> adapters = new ArrayList<>();
         private final List<AdapterValues> values = new ArrayList<>();
-        private final Map<String, GloraWeight> glora = new HashMap<>();
-        private AdapterValues gloraValues;
+        private final Map<String, WrittenLayer> layers = new HashMap<>();
+        private final Map<String, AdapterValues> valuesOfLayers = new HashMap<>();
 
-        void add(String place) throws IOException, MergeRefusedException {
+        void add(String place) throws IOException {
             Contents contents;
             try {
                 contents = ReadCheckpoint.read(store, place, true).contents();
             } catch (ReadCheckpoint.UnreadableException e) {
                 throw new IOException(e.getMessage());
             }
-            StoredObject file = contents.parts().get(0).file();
-            AdapterValues own = new AdapterValues(store, file);
-            Map<String, GloraWeight> layers = GloraWeight.of(contents.index());
-            if (!layers.isEmpty()) {
-                glora.putAll(layers);
-                gloraValues = own;
-            }
+            AdapterValues own = new AdapterValues(store, contents.parts().get(0).file());
+            WrittenLayer.of(contents.index(), contents.config()).forEach((path, layer) -> {
+                layers.put(path, layer);
+                valuesOfLayers.put(path, own);
+            });
             TensorData scalars = own.of(contents.index().tensors().stream()
                     .filter(tensor -> tensor.shape().elements() == 1)
                     .toList());
             AdapterIndex index = AdapterIndex.of(contents.index(), scalars, contents.config());
+            AdapterIndex others = index.withModules(index.modules().stream()
+                    .filter(module -> !module.tensors().has(Role.IA3_VECTOR))
+                    .toList());
             adapters.add(new MergeAdapter(
                     contents.index(),
-                    index,
-                    AxisClassifier.classify(index.modules(), index.claims(), scalars),
+                    others,
+                    AxisClassifier.classify(others.modules(), others.claims(), scalars),
                     contents.config(),
                     new Strength(1, null)));
             values.add(own);
         }
 
-        /** Null where all of it is GLoRA. */
+        /** Of all but the layers; null where there is nothing else. */
         MergePlan plan(Component component) throws MergeRefusedException {
             List<TensorInfo> own = base.tensors().stream()
                     .filter(tensor -> ModulePath.of(tensor.name()).component() == component)
@@ -109,25 +110,33 @@ final class ExportVerifier {
                 return MergePlanner.plan(
                         new TensorIndex(own, Map.of(), base.dataStart(), List.of()), adapters, null, true);
             } catch (MergeRefusedException e) {
-                if (e.code() == Code.NOTHING_MATCHED && !glora.isEmpty()) {
+                if (e.code() == Code.NOTHING_MATCHED && !layers.isEmpty()) {
                     return null;
                 }
                 throw e;
             }
         }
 
-        /** The GLoRA of the layer that a tensor is the weight of; null where it has none. */
-        GloraWeight glora(TensorInfo tensor) {
+        /** The path of the layer that a tensor is the weight of; null where there is none. */
+        String layer(TensorInfo tensor) {
             String path = ModulePath.localName(tensor.name());
-            return path.endsWith(WEIGHT) ? glora.get(path.substring(0, path.length() - WEIGHT.length())) : null;
+            String layer = path.endsWith(WEIGHT) ? path.substring(0, path.length() - WEIGHT.length()) : null;
+            return layers.containsKey(layer) ? layer : null;
         }
 
         /** The values of a tensor of the base with what was written. */
         float[] of(TensorInfo tensor, MergePlan plan, Dtype dtype) throws IOException, MergeRefusedException {
-            GloraWeight layer = glora(tensor);
-            if (layer != null) {
-                return layer.merged(tensor, inputs.base(tensor), gloraValues.of(layer.factors()));
+            float[] made = merged(tensor, plan, dtype);
+            String path = layer(tensor);
+            if (path != null) {
+                WrittenLayer layer = layers.get(path);
+                layer.merge(made, tensor.shape(), valuesOfLayers.get(path).of(layer.factors()));
             }
+            return made;
+        }
+
+        private float[] merged(TensorInfo tensor, MergePlan plan, Dtype dtype)
+                throws IOException, MergeRefusedException {
             if (plan == null) {
                 return floats(inputs.base(tensor), tensor.dtype());
             }
@@ -135,7 +144,7 @@ final class ExportVerifier {
             for (int i = 0; i < values.size(); i++) {
                 factors.add(values.get(i).of(plan.factors(local(tensor).name(), i)));
             }
-            return merged(tensor, local(tensor), plan, dtype, factors::get);
+            return ExportVerifier.this.merged(tensor, local(tensor), plan, dtype, factors::get);
         }
     }
 
@@ -157,7 +166,7 @@ final class ExportVerifier {
             MergePlan made = written.plan(component.getKey());
             for (TensorInfo tensor : base.tensors()) {
                 boolean changed =
-                        touches(plan.merge(), tensor) || touches(made, local(tensor)) || written.glora(tensor) != null;
+                        touches(plan.merge(), tensor) || touches(made, local(tensor)) || written.layer(tensor) != null;
                 boolean numbers = FloatDecoder.decodes(tensor.dtype());
                 if (changed && numbers && ModulePath.of(tensor.name()).component() == component.getKey()) {
                     compare(tensor, plan.merge(), written, made);

@@ -14,6 +14,9 @@ final class DoraFit {
     /** Ranks beyond the one that is enough by the first round, lest it is just not by the second. */
     private static final int RESERVE = 4;
 
+    /** Of a row that still counts as one of the base weight. */
+    private static final double LEAST_SCALE = 1e-6;
+
     private final LossyLayer layer;
     private final FitError error;
     private final TensorKernel kernel;
@@ -55,7 +58,7 @@ final class DoraFit {
             along += dot(layer.merged(), layer.base(), row);
             square += dot(layer.base(), layer.base(), row);
         }
-        return along > 0 ? along / square : 1;
+        return usable(along / square);
     }
 
     /** Moves each row's scale to where it is best beside a low rank part. */
@@ -63,10 +66,13 @@ final class DoraFit {
         FloatMatrix error = rest(scales);
         kernel.addProduct(error, -1, svd.left(rank), svd.right(rank));
         for (int row = 0; row < scales.length; row++) {
-            double scale = scales[row] + dot(error, layer.base(), row) / dot(layer.base(), layer.base(), row);
-            // a row that is turned around or gone is the low rank part's
-            scales[row] = scale > 0 ? scale : 1;
+            scales[row] = usable(scales[row] + dot(error, layer.base(), row) / dot(layer.base(), layer.base(), row));
         }
+    }
+
+    /** A row that is turned around or gone, or was never there, is the low rank part's. */
+    private static double usable(double scale) {
+        return scale > LEAST_SCALE ? scale : 1;
     }
 
     /** Of two rows. */
@@ -100,9 +106,9 @@ final class DoraFit {
                 loraB.values()[i] /= (float) scales[row];
                 isZero &= loraB.values()[i] == 0;
             }
+            // PEFT divides by the norm of a direction: where all is zero, one that a magnitude of 0 undoes
             if (isZero && isZeroInBase(row)) {
-                loraB.values()[row * rank] =
-                        1; // PEFT divides by the norm of a direction: one that a magnitude of 0 undoes
+                loraB.values()[row * rank] = 1;
             }
         }
         return error.withMagnitude(LossyForm.DORA, loraB, svd.right(rank), 1);

@@ -42,7 +42,9 @@ public record LossyFitter(Set<LossyForm> forms, double maxError, int maxRank) {
                 if (fit.isWithin(maxError)) {
                     return new LossyOutcome.Fitted(fit);
                 }
-                nearest = nearest == null || fit.relativeError() < nearest.relativeError() ? fit : nearest;
+                // NaN is the furthest of all
+                boolean isNearer = nearest == null || Double.compare(fit.relativeError(), nearest.relativeError()) < 0;
+                nearest = isNearer ? fit : nearest;
             }
         }
         return new LossyOutcome.Refused(nearest);

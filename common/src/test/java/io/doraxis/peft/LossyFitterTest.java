@@ -237,6 +237,10 @@ class LossyFitterTest {
                 .as("PEFT divides by a norm of 0")
                 .isNaN();
         assertThat(fitted(whole, ALL, 0.5, 12).form()).isEqualTo(LossyForm.DORA);
+        assertThat(((LossyOutcome.Refused) outcome(whole, ALL, 1e-9, 1))
+                        .nearest()
+                        .relativeError())
+                .isLessThan(1);
         LossyFit dora = fitted(whole, Set.of(LossyForm.DORA), 1e-3, 12);
         assertThat(error(whole, dora)).isLessThan(1e-3);
         assertThat(dora.magnitude().orElseThrow().values()[7]).isZero();

@@ -5,7 +5,6 @@ import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
-import org.apache.hadoop.fs.FileStatus;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
@@ -50,8 +49,7 @@ final class PlanTable {
         if (plan.toLowerCase(Locale.ROOT).endsWith(".csv")) {
             return true;
         }
-        FileStatus status = store.status(plan);
-        if (status.isFile() && !Arrays.equals(PARQUET, store.text(store.object(plan), PARQUET.length))) {
+        if (store.isFile(plan) && !Arrays.equals(PARQUET, store.text(store.object(plan), PARQUET.length))) {
             throw new IOException(plan + " is no Parquet, and a CSV's name ends in .csv");
         }
         return false;

@@ -132,6 +132,15 @@ public final class ObjectStore {
         }
     }
 
+    /**
+     * Whether a file lies at a place, and not a folder.
+     *
+     * @throws FileNotFoundException if nothing does
+     */
+    public boolean isFile(String uri) throws IOException {
+        return status(uri).isFile();
+    }
+
     /** Removes a file, if it is there. */
     public void delete(String uri) throws IOException {
         Path path = path(uri);

@@ -2,7 +2,6 @@ package io.doraxis.spark;
 
 import io.doraxis.peft.ExportOutcome;
 import io.doraxis.tensorfile.Printable;
-import java.io.IOException;
 import java.io.Serializable;
 import java.util.List;
 import java.util.Map;
@@ -60,7 +59,7 @@ public record ExportResult(
         return without(request, MergeResult.Status.REFUSED, code, message);
     }
 
-    static ExportResult failed(ExportRequest request, IOException e) {
+    static ExportResult failed(ExportRequest request, Exception e) {
         String message = e.getMessage() == null ? e.toString() : e.getMessage();
         return without(request, MergeResult.Status.FAILED, "STORE_ERROR", message);
     }

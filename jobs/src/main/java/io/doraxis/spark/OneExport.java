@@ -21,6 +21,7 @@ import io.doraxis.tensorfile.TensorInfo;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -35,6 +36,7 @@ final class OneExport {
     private static final String WEIGHTS = "adapter_model.safetensors";
     private static final String CONFIG = "adapter_config.json";
     private static final String DIGEST = "doraxis.input_digest";
+    private static final List<String> OTHER_WEIGHTS = List.of(WEIGHTS, "adapter_model.bin");
     private static final int COPY_BYTES = 1 << 20;
 
     /** Of what is exact: products in float32 are this near, and nearer. */
@@ -109,7 +111,7 @@ final class OneExport {
             return ExportResult.refused(request, e.code().name(), e.getMessage());
         } catch (IllegalArgumentException e) { // factors that do not fit each other
             return ExportResult.refused(request, MergeRefusedException.Code.SHAPE_MISMATCH.name(), e.getMessage());
-        } catch (IOException e) {
+        } catch (IOException | RuntimeException e) {
             return ExportResult.failed(request, e);
         }
     }
@@ -138,7 +140,7 @@ final class OneExport {
                 adapter.contents().config(),
                 inputs.adapter(singleNumbers(adapter)));
         ExportPlan plan = plan(source, base, Set.of());
-        requireApart(adapter, plan);
+        requireApart(adapter, base, plan);
         return new Prepared(adapter, base, inputs, source, plan);
     }
 
@@ -234,14 +236,14 @@ final class OneExport {
     }
 
     /** What is read must not be replaced while it is. */
-    private void requireApart(CheckpointAudit adapter, ExportPlan plan) throws Refusal, IOException {
-        List<String> folders = new ArrayList<>();
-        folders.add(store.qualified(request.output()));
-        for (PeftAdapter made : plan.adapters()) {
-            folders.add(store.qualified(place(made.folder(), "")));
-        }
-        for (StoredObject file : adapter.checkpoint().weights()) {
-            if (folders.contains(file.uri()) || folders.contains(file.directory())) {
+    private void requireApart(CheckpointAudit adapter, CheckpointAudit base, ExportPlan plan) throws Refusal {
+        Set<String> folders = new HashSet<>(Set.of(store.place(request.output())));
+        plan.adapters().forEach(made -> folders.add(store.place(place(made.folder(), ""))));
+        List<StoredObject> inputs = new ArrayList<>(adapter.checkpoint().weights());
+        inputs.addAll(base == null ? List.of() : base.checkpoint().weights());
+        for (StoredObject file : inputs) {
+            String read = store.place(file.uri());
+            if (folders.contains(read) || folders.contains(read.substring(0, read.lastIndexOf('/')))) {
                 throw new Refusal(
                         Code.UNSUPPORTED_OUTPUT, request.output() + " is read for this export; write to another place");
             }
@@ -318,6 +320,11 @@ final class OneExport {
         StoredObject weights = adapter.contents().parts().get(0).file();
         copy(config, place("", CONFIG));
         copy(weights, place("", weights.fileName()));
+        for (String other : OTHER_WEIGHTS) {
+            if (!other.equals(weights.fileName())) {
+                store.delete(place("", other)); // an earlier export's, which PEFT might read in place of these
+            }
+        }
         copied = adapter.contents().index().tensors().size();
     }
 

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.stream.Stream;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.BeforeEach;
@@ -163,6 +164,26 @@ class ExportIT {
         isRefused(export("open.safetensors"), "AXIS_AMBIGUOUS");
         isRefused(export("open.safetensors", "--assume-axis", "input"), "INPUT_AXIS");
         assertThat(export("open.safetensors", "--assume-axis", "output").out()).contains("LORA with DoRA");
+    }
+
+    @Test
+    void whatIsReadIsNotReplaced() throws Exception {
+        folder.write("out/adapter_model.safetensors", MergeFolder.randomTensor("b.lin.weight", 1, 6, 5));
+        byte[] base = folder.bytes("out/adapter_model.safetensors");
+        Files.createSymbolicLink(Path.of(folder.at("link")), Path.of(folder.at("out")));
+        for (String output : List.of("out", "link")) {
+            Called called = Called.doraxis(
+                    "export",
+                    "--input",
+                    folder.at("lora.safetensors"),
+                    "--base",
+                    folder.at("out/adapter_model.safetensors"),
+                    "--output",
+                    folder.at(output));
+            assertThat(called.status()).isEqualTo(4);
+            assertThat(called.err()).contains("REFUSED: UNSUPPORTED_OUTPUT");
+        }
+        assertThat(folder.bytes("out/adapter_model.safetensors")).isEqualTo(base);
     }
 
     @Test

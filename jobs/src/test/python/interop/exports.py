@@ -112,6 +112,7 @@ def main():
     parser.add_argument("--launcher", default=LAUNCHER)
     arguments = parser.parse_args()
     logging.disable(logging.WARNING)
+    torch.set_num_threads(1)  # the layers are small
     right = total = 0
     with tempfile.TemporaryDirectory() as scratch:
         for form, axis in RUNS.items():

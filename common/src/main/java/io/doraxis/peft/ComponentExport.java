@@ -50,8 +50,11 @@ final class ComponentExport {
         }
     }
 
-    boolean hasInputAxis() {
-        return modules.stream().anyMatch(placed -> placed.treatment() == Treatment.INPUT_DORA);
+    /** Modules with DoRA on the input axis, whatever else they are. */
+    List<PlacedModule> onInputAxis() {
+        return modules.stream()
+                .filter(placed -> placed.module().hasDora() && placed.axis() == ModuleAxis.INPUT)
+                .toList();
     }
 
     private long count(Treatment treatment) {
@@ -260,8 +263,8 @@ final class ComponentExport {
     }
 
     private static void add(Map<String, Integer> done, PlacedModule placed, String became) {
-        String was =
-                placed.module().algorithm() + (placed.treatment() == Treatment.INPUT_DORA ? " DoRA on inputs" : "");
+        String magnitude = placed.axis() == ModuleAxis.INPUT ? " DoRA on inputs" : " DoRA";
+        String was = placed.module().algorithm() + (placed.module().hasDora() ? magnitude : "");
         done.merge(was + " -> " + became, 1, Integer::sum);
     }
 

@@ -30,7 +30,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 
 /**
  * Decides what an adapter becomes in PEFT's layout (PEFT 0.21.2). Plain factors and DoRA on the output axis keep their
@@ -196,6 +195,12 @@ public final class ExportPlanner {
                     .map(base::tensor)
                     .toList();
             boolean layer = placed instanceof BaseNames.Found && !whole.contains(module.name());
+            if (!layer) {
+                spoil(
+                        ExportOutcome.EXACT_WITH_BASE,
+                        Refusal.NEEDS_BASE_WEIGHTS,
+                        module.name() + ": exact as the merged weights of its layer");
+            }
             Component own = BaseModel.component(weights.get(0));
             add(
                     named == Component.ANY ? own : named,
@@ -257,21 +262,27 @@ public final class ExportPlanner {
                     flattened.get(0) + " is a flattened name: the base model tells its path (--base)",
                     unmatched);
         }
-        boolean isInput = exports.stream().anyMatch(ComponentExport::hasInputAxis);
-        InputAxis form = isInput ? choices.inputAxis() : InputAxis.FULL_WEIGHTS;
+        List<PlacedModule> onInput = exports.stream()
+                .flatMap(export -> export.onInputAxis().stream())
+                .toList();
+        InputAxis form = onInput.isEmpty() ? InputAxis.FULL_WEIGHTS : choices.inputAxis();
         return switch (form) {
-            case REFUSE -> refusedForAxis("give --input-axis " + offers(exports));
+            case REFUSE -> refusedForAxis(onInput, "give --input-axis " + offers(exports));
             case LOW_RANK ->
-                refusedForAxis("factors of low rank would not be exact, and are not there yet; give --input-axis "
-                        + offers(exports));
+                refusedForAxis(
+                        onInput,
+                        "factors of low rank would not be exact, and are not there yet; give --input-axis "
+                                + offers(exports));
             case AUTO -> joined(exports.stream().map(ExportPlanner::smallest).toList(), merge);
             case GLORA, IA3_LORA, FULL_WEIGHTS ->
                 joined(exports.stream().map(export -> export.as(form)).toList(), merge);
         };
     }
 
-    private ExportPlan refusedForAxis(String advice) {
-        return ExportPlan.refused(worst, Refusal.INPUT_AXIS, reason + "; " + advice, unmatched);
+    private ExportPlan refusedForAxis(List<PlacedModule> modules, String advice) {
+        String why = "%,d modules, such as %s: %s; %s"
+                .formatted(modules.size(), modules.get(0).module().name(), Treatment.INPUT_DORA.reason(), advice);
+        return ExportPlan.refused(worst, Refusal.INPUT_AXIS, why, unmatched);
     }
 
     /** The forms that hold any of it, with their sizes. */
@@ -318,7 +329,7 @@ public final class ExportPlanner {
         }
         return parts.entrySet().stream()
                 .filter(part -> part.getValue() > 0)
-                .flatMap(part -> Stream.of(part.getValue() + " " + part.getKey()))
+                .map(part -> part.getValue() + " " + part.getKey())
                 .collect(Collectors.joining(", "));
     }
 

@@ -14,6 +14,7 @@ import io.doraxis.peft.ExportPlan.Refusal;
 import io.doraxis.tensorfile.Dtype;
 import io.doraxis.tensorfile.MalformedTensorFileException;
 import io.doraxis.tensorfile.Shape;
+import io.doraxis.tensorfile.TensorData;
 import io.doraxis.tensorfile.TensorIndex;
 import io.doraxis.tensorfile.TensorInfo;
 import java.io.IOException;
@@ -157,6 +158,30 @@ class ExportPlannerTest {
         assertThat(plan.reason())
                 .containsPattern("--input-axis ia3-lora \\([0-9,]+ bytes\\), glora \\([0-9,]+ bytes\\),"
                         + " full-weights \\([0-9,]+ bytes\\) or auto");
+    }
+
+    /** Even where no form of its own could hold it. */
+    @Test
+    void theInputAxisIsAskedForWhateverElseAModuleIs() throws Exception {
+        TensorIndex grouped = new TensorIndex(
+                List.of(
+                        new TensorInfo("a.b.alpha", Dtype.F32, Shape.of(), 0, 4),
+                        new TensorInfo("a.b.dora_scale", Dtype.F32, Shape.of(1, 1, 1, 1), 4, 8),
+                        new TensorInfo("a.b.lora_down.weight", Dtype.F32, Shape.of(2, 1, 3, 3), 8, 80),
+                        new TensorInfo("a.b.lora_up.weight", Dtype.F32, Shape.of(6, 2, 1, 1), 80, 128)),
+                Map.of(),
+                0,
+                List.of());
+        TensorData data = TensorData.ofHead(new byte[] {0, 0, 0, 64}, 4); // alpha is 2
+        AdapterIndex adapter = AdapterIndex.of(grouped, data, null);
+        ExportSource source = new ExportSource(
+                grouped, adapter, AxisClassifier.classify(adapter.modules(), adapter.claims(), data), null, data);
+        TensorIndex base = new TensorIndex(
+                List.of(new TensorInfo("a.b.weight", Dtype.F32, Shape.of(6, 1, 3, 3), 0, 216)), Map.of(), 0, List.of());
+        ExportPlan plan = ExportPlanner.plan(source, base, ExportChoices.DEFAULT, Set.of());
+        assertThat(plan.refusal()).as(plan.reason()).isEqualTo(Refusal.INPUT_AXIS);
+        plan = ExportPlanner.plan(source, base, new ExportChoices(InputAxis.AUTO, null), Set.of());
+        assertThat(plan.done()).containsExactly(Map.entry("LORA DoRA on inputs -> whole weights", 1));
     }
 
     @Test

@@ -7,6 +7,11 @@ import java.util.List;
 
 /** The tensors of one module by their role. */
 public final class ModuleTensors {
+    private static final long MAGNITUDES = Role.DORA_SCALE.bit()
+            | Role.LORA_MAGNITUDE_VECTOR.bit()
+            | Role.AI_TOOLKIT_MAGNITUDE.bit()
+            | Role.NVLABS_MAGNITUDE.bit();
+
     /** A bit for each role that is there. */
     private long roles;
 
@@ -70,6 +75,11 @@ public final class ModuleTensors {
 
     public int count() {
         return Long.bitCount(roles);
+    }
+
+    /** Whether there is more than one magnitude, of different programs: which one counts is not said. */
+    public boolean hasTwoMagnitudes() {
+        return Long.bitCount(roles & MAGNITUDES) > 1;
     }
 
     /** Its tensors, in the order of their roles. */

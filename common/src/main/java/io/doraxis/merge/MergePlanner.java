@@ -218,6 +218,8 @@ public final class MergePlanner {
             why = "T-LoRA's initial product is not in the file";
         } else if (module.tensors().hasAny(Role.SCALAR, Role.GLORA_BM, Role.LOKR_T1)) {
             why = "it has factors that no known version of LyCORIS writes";
+        } else if (module.tensors().hasTwoMagnitudes()) {
+            why = "it has magnitudes under two names";
         }
         if (why != null) {
             throw new MergeRefusedException(Code.UNSUPPORTED_MODULE, module.name() + ": " + why);

@@ -27,6 +27,7 @@ enum Treatment {
     MISFIT(IMPOSSIBLE, "the magnitude fits neither axis"),
     NO_SCALE(IMPOSSIBLE, "its alpha is no number, or not known"),
     UNKNOWN_FACTORS(IMPOSSIBLE, "it has factors that no known version of LyCORIS writes"),
+    TWO_MAGNITUDES(IMPOSSIBLE, "it has magnitudes under two names"),
     TLORA(IMPOSSIBLE, "T-LoRA's initial product is not in the file"),
     INCOMPLETE(IMPOSSIBLE, "factors are missing");
 
@@ -75,6 +76,9 @@ enum Treatment {
     private static Treatment ofProduct(AdapterModule module, ModuleAxis axis) {
         if (module.tensors().hasAny(Role.SCALAR, Role.LOKR_T1)) {
             return UNKNOWN_FACTORS;
+        }
+        if (module.tensors().hasTwoMagnitudes()) {
+            return TWO_MAGNITUDES;
         }
         if (!isScaled(module)) {
             return NO_SCALE;

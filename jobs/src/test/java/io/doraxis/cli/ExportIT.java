@@ -167,6 +167,17 @@ class ExportIT {
     }
 
     @Test
+    void magnitudesUnderTwoNamesAreRefusedByMergesToo() throws Exception {
+        folder.write(
+                "two.safetensors",
+                MergeFolder.and(
+                        dora(Shape.of(6, 1)), MergeFolder.randomTensor(LINEAR + ".lora_magnitude_vector", 3, 6)));
+        isRefused(export("two.safetensors"), "NOT_EXPRESSIBLE");
+        Called merged = folder.merge("two.safetensors", "base.safetensors", "out/merged.safetensors");
+        isRefused(merged, "UNSUPPORTED_MODULE: " + LINEAR + ": it has magnitudes under two names");
+    }
+
+    @Test
     void whatIsReadIsNotReplaced() throws Exception {
         folder.write("out/adapter_model.safetensors", MergeFolder.randomTensor("b.lin.weight", 1, 6, 5));
         byte[] base = folder.bytes("out/adapter_model.safetensors");

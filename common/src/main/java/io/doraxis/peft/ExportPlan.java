@@ -7,6 +7,7 @@ import io.doraxis.tensorfile.TensorInfo;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 
 /**
  * What becomes of an adapter in PEFT's layout.
@@ -58,6 +59,13 @@ public record ExportPlan(
 
     static ExportPlan refused(ExportOutcome outcome, Refusal refusal, String reason, List<String> unmatched) {
         return new ExportPlan(outcome, reason, refusal, List.of(), Map.of(), List.of(), null, unmatched);
+    }
+
+    /** What was done, in one line. */
+    public String summary() {
+        return done.entrySet().stream()
+                .map(entry -> entry.getValue() + " " + entry.getKey())
+                .collect(Collectors.joining(", "));
     }
 
     /** Size of the tensors that are written. */

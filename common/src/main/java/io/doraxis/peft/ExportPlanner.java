@@ -309,9 +309,8 @@ public final class ExportPlanner {
         Map<String, Integer> parts = new LinkedHashMap<>();
         for (PeftAdapter adapter : adapters) {
             String place = adapter.folder().isEmpty() ? "" : " in " + adapter.folder();
-            boolean dora = adapter.fields().contains(new PeftAdapter.Field("use_dora", true));
             parts.merge(
-                    "modules as PEFT " + adapter.type() + (dora ? " with DoRA" : "") + place,
+                    "modules as PEFT " + adapter.type() + (adapter.isDora() ? " with DoRA" : "") + place,
                     adapter.modules().size(),
                     Integer::sum);
             parts.merge("layers as whole weights" + place, adapter.saved().size(), Integer::sum);

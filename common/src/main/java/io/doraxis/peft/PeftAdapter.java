@@ -37,6 +37,10 @@ public record PeftAdapter(
         return new PeftAdapter(folder, type, modules, more, fields);
     }
 
+    boolean isDora() {
+        return fields.contains(new Field("use_dora", true));
+    }
+
     /** All its tensors. */
     public List<PeftTensor> tensors() {
         return Stream.concat(

@@ -3,14 +3,17 @@ package io.doraxis.spark;
 import io.doraxis.audit.CheckpointAudit;
 import io.doraxis.catalog.FirstRead;
 import io.doraxis.catalog.StoredObject;
+import io.doraxis.consumer.ConsumerRules;
 import io.doraxis.merge.MergeRefusedException;
 import io.doraxis.peft.AdapterConfigJson;
 import io.doraxis.peft.ExportOutcome;
 import io.doraxis.peft.ExportPlan;
 import io.doraxis.peft.ExportPlanner;
 import io.doraxis.peft.ExportSource;
+import io.doraxis.peft.ModelCard;
 import io.doraxis.peft.PeftAdapter;
 import io.doraxis.peft.PeftTensor;
+import io.doraxis.peft.Provenance;
 import io.doraxis.spark.ExportResult.Code;
 import io.doraxis.store.ObjectStore;
 import io.doraxis.store.OutputFile;
@@ -25,7 +28,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeMap;
 
 /**
  * One export from its request to its result: a directory in PEFT's layout, or one for each component. The weights are
@@ -165,6 +167,7 @@ final class OneExport {
             seconds.put("plan", since(started));
             long copying = System.nanoTime();
             copy(adapter);
+            writeText(place("", ModelCard.FILE), ModelCard.of(plan, provenance(adapter)));
             seconds.put("write", since(copying));
             return result(MergeResult.Status.DONE, plan, inputs, digest);
         }
@@ -175,8 +178,11 @@ final class OneExport {
             ExportWriter.requirePossible(plan);
             seconds.put("plan", since(started));
             long writing = System.nanoTime();
+            writeCards(plan, provenance(adapter));
+            Map<String, String> metadata = provenance(adapter).metadata(plan);
+            metadata.put(DIGEST, digest);
             for (PeftAdapter made : plan.adapters()) {
-                write(made, plan, writer, digest);
+                write(made, plan, writer, metadata);
             }
             seconds.put("write", since(writing));
             copied = writer.copied();
@@ -301,15 +307,43 @@ final class OneExport {
         digests.add(output.digest());
     }
 
-    private void write(PeftAdapter adapter, ExportPlan plan, ExportWriter writer, String digest)
-            throws IOException, MergeRefusedException {
-        try (OutputFile config = OutputFile.create(store, place(adapter.folder(), CONFIG))) {
-            config.write(AdapterConfigJson.of(adapter));
-            config.publish();
-            wrote(config);
+    private Provenance provenance(CheckpointAudit adapter) {
+        StoredObject weights = adapter.contents().parts().get(0).file();
+        return new Provenance(
+                weights.uri(),
+                weights.etag(),
+                request.base(),
+                adapter.contents().license().license(),
+                adapter.adapter()
+                        .index()
+                        .claims()
+                        .get("adapter_config.base_model_name_or_path")
+                        .orElse(null),
+                toolVersion,
+                ConsumerRules.bundled().version());
+    }
+
+    /** In the directory itself, and in those below it. */
+    private void writeCards(ExportPlan plan, Provenance provenance) throws IOException {
+        writeText(place("", ModelCard.FILE), ModelCard.of(plan, provenance));
+        for (PeftAdapter made : plan.adapters()) {
+            if (!made.folder().isEmpty()) {
+                writeText(place(made.folder(), ModelCard.FILE), ModelCard.of(plan, provenance, made));
+            }
         }
-        Map<String, String> metadata = new TreeMap<>(Map.of(
-                "format", "pt", DIGEST, digest, "doraxis.source", request.adapter(), "doraxis.version", toolVersion));
+    }
+
+    private void writeText(String place, byte[] text) throws IOException {
+        try (OutputFile file = OutputFile.create(store, place)) {
+            file.write(text);
+            file.publish();
+            wrote(file);
+        }
+    }
+
+    private void write(PeftAdapter adapter, ExportPlan plan, ExportWriter writer, Map<String, String> metadata)
+            throws IOException, MergeRefusedException {
+        writeText(place(adapter.folder(), CONFIG), AdapterConfigJson.of(adapter));
         try (OutputFile weights = OutputFile.create(store, place(adapter.folder(), WEIGHTS))) {
             writer.write(adapter, plan, metadata, weights.stream());
             weights.publish();

@@ -75,6 +75,26 @@ class ExportIT {
         assertThat(config()).contains("\"use_dora\" : true");
     }
 
+    @Test
+    void headerAndCardSayWhereItComesFrom() throws Exception {
+        export("output.safetensors");
+        assertThat(folder.header(WEIGHTS).metadata())
+                .containsEntry("doraxis.plan", "1 LORA -> LORA DoRA")
+                .containsKeys("doraxis.source", "doraxis.version", "doraxis.rules_version", "doraxis.base");
+        byte[] card = folder.bytes("out/README.md");
+        assertThat(new String(card, StandardCharsets.UTF_8))
+                .startsWith("---\nlibrary_name: peft\n")
+                .contains("# output.safetensors in PEFT's layout", "| 1 | LORA -> LORA DoRA |");
+        byte[] weights = folder.bytes(WEIGHTS);
+        folder.delete(WEIGHTS);
+        export("output.safetensors");
+        assertThat(folder.bytes("out/README.md")).isEqualTo(card);
+        assertThat(folder.bytes(WEIGHTS)).isEqualTo(weights);
+        export("input.safetensors", "--input-axis", "ia3-lora");
+        assertThat(new String(folder.bytes("out/2-ia3/README.md"), StandardCharsets.UTF_8))
+                .contains("- ia3\n");
+    }
+
     private void isRefused(Called called, String code) {
         assertThat(called.status()).as(called.out()).isEqualTo(4);
         assertThat(called.err()).contains("REFUSED: " + code);

@@ -75,7 +75,7 @@ public final class ModelCard {
         if (isId) {
             line("base_model: " + provenance.baseModel());
         }
-        line("library_name: peft");
+        line("library_name: " + (plan.file() == null ? "peft" : plan.file().library()));
         String license = provenance.license();
         if (license != null && LICENSE_WORD.matcher(license).matches()) {
             line("license: " + license);
@@ -90,6 +90,9 @@ public final class ModelCard {
 
     private Set<String> tags(boolean isId) {
         Set<String> tags = new TreeSet<>(Set.of("doraxis"));
+        if (plan.file() != null) {
+            plan.file().modules().forEach(module -> tag(tags, module));
+        }
         for (PeftAdapter adapter : adapters) {
             tags.add(adapter.type().name().toLowerCase(Locale.ROOT));
             if (adapter.isDora()) {
@@ -102,9 +105,17 @@ public final class ModelCard {
         return tags;
     }
 
+    private static void tag(Set<String> tags, PeftModule module) {
+        tags.add(module.source().algorithm().name().toLowerCase(Locale.ROOT));
+        if (module.source().hasDora()) {
+            tags.add("dora");
+        }
+    }
+
     private String title() {
         String source = provenance.source();
-        return Printable.of(source.substring(source.lastIndexOf('/') + 1), MAX_TEXT) + " in PEFT's layout";
+        String layout = plan.file() == null ? "PEFT's layout" : plan.file().layout();
+        return Printable.of(source.substring(source.lastIndexOf('/') + 1), MAX_TEXT) + " in " + layout;
     }
 
     /** A text as it is, whatever is in it. */
@@ -124,8 +135,9 @@ public final class ModelCard {
         line("|---|---|");
         plan.done().forEach((what, count) -> line("| " + count + " | " + what + " |"));
         line("");
-        List<PeftTensor> tensors =
-                adapters.stream().flatMap(each -> each.tensors().stream()).toList();
+        List<PeftTensor> tensors = plan.file() == null
+                ? adapters.stream().flatMap(each -> each.tensors().stream()).toList()
+                : plan.file().tensors();
         long copied = tensors.stream()
                 .filter(tensor -> tensor.source() instanceof Copied)
                 .count();
@@ -161,9 +173,14 @@ public final class ModelCard {
             line("");
         }
         line("```python");
-        line("from peft import PeftModel");
-        line("");
-        calls().forEach(this::line);
+        if (plan.file() != null) {
+            line("file = folder + \"/" + plan.file().name() + '"');
+            plan.file().loading().forEach(this::line);
+        } else {
+            line("from peft import PeftModel");
+            line("");
+            calls().forEach(this::line);
+        }
         line("```");
     }
 

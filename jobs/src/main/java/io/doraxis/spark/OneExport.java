@@ -28,6 +28,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 
 /**
  * One export from its request to its result: a directory in PEFT's layout, or one for each component. The weights are
@@ -140,11 +141,9 @@ final class OneExport {
         Prepared prepared = prepared();
         ExportPlan plan = prepared.plan;
         ExportWriter.requirePossible(plan);
-        for (PeftAdapter made : plan.adapters()) {
-            for (PeftTensor tensor : made.tensors()) {
-                copied += tensor.source() instanceof PeftTensor.Copied ? 1 : 0;
-                computed += tensor.source() instanceof PeftTensor.Copied ? 0 : 1;
-            }
+        for (PeftTensor tensor : plan.tensors()) {
+            copied += tensor.source() instanceof PeftTensor.Copied ? 1 : 0;
+            computed += tensor.source() instanceof PeftTensor.Copied ? 0 : 1;
         }
         bytesWritten = plan.outcome() == ExportOutcome.NOT_NEEDED
                 ? prepared.adapter.checkpoint().totalBytes()
@@ -183,6 +182,9 @@ final class OneExport {
             metadata.put(DIGEST, digest);
             for (PeftAdapter made : plan.adapters()) {
                 write(made, plan, writer, metadata);
+            }
+            if (plan.file() != null) {
+                writeFile(plan, writer, metadata);
             }
             seconds.put("write", since(writing));
             copied = writer.copied();
@@ -264,9 +266,14 @@ final class OneExport {
 
     /** Copies of adapters keep their bytes, and so cannot be told from others: they are made again. */
     private boolean isThere(ExportPlan plan, String digest) {
-        for (PeftAdapter made : plan.adapters()) {
+        List<String> places = new ArrayList<>();
+        plan.adapters().forEach(made -> places.add(place(made.folder(), WEIGHTS)));
+        if (plan.file() != null) {
+            places.add(place("", plan.file().name()));
+        }
+        for (String place : places) {
             try {
-                StoredObject output = store.object(place(made.folder(), WEIGHTS));
+                StoredObject output = store.object(place);
                 byte[] head = store.head(output, FirstRead.ofWeights(output));
                 String found = SafetensorsReader.read(store.reader(output), head, head.length)
                         .metadata()
@@ -278,13 +285,14 @@ final class OneExport {
                 return false; // there is none yet, or another
             }
         }
-        return !plan.adapters().isEmpty();
+        return !places.isEmpty();
     }
 
     private void copy(CheckpointAudit adapter) throws IOException {
-        StoredObject config = adapter.checkpoint().side().orElseThrow();
+        if (adapter.contents().config() != null) {
+            copy(adapter.checkpoint().side().orElseThrow(), place("", CONFIG));
+        }
         StoredObject weights = adapter.contents().parts().get(0).file();
-        copy(config, place("", CONFIG));
         copy(weights, place("", weights.fileName()));
         copied = adapter.contents().index().tensors().size();
     }
@@ -348,6 +356,17 @@ final class OneExport {
             writer.write(adapter, plan, metadata, weights.stream());
             weights.publish();
             wrote(weights);
+        }
+    }
+
+    private void writeFile(ExportPlan plan, ExportWriter writer, Map<String, String> metadata)
+            throws IOException, MergeRefusedException {
+        Map<String, String> all = new TreeMap<>(plan.file().metadata());
+        all.putAll(metadata);
+        try (OutputFile file = OutputFile.create(store, place("", plan.file().name()))) {
+            writer.write(plan, all, file.stream());
+            file.publish();
+            wrote(file);
         }
     }
 

@@ -8,7 +8,12 @@ import java.io.Serializable;
  *
  * @param assumedAxis of magnitudes that an adapter leaves open; null to refuse them
  */
-public record ExportChoices(InputAxis inputAxis, ModuleAxis assumedAxis) implements Serializable {
+public record ExportChoices(InputAxis inputAxis, ModuleAxis assumedAxis, ExportLayout layout) implements Serializable {
     /** Nothing that has to be asked for. */
     public static final ExportChoices DEFAULT = new ExportChoices(InputAxis.REFUSE, null);
+
+    /** In PEFT's layout. */
+    public ExportChoices(InputAxis inputAxis, ModuleAxis assumedAxis) {
+        this(inputAxis, assumedAxis, new ExportLayout.Peft());
+    }
 }

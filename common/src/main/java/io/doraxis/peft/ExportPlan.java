@@ -7,6 +7,7 @@ import io.doraxis.tensorfile.TensorInfo;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 
 /**
  * What becomes of an adapter in PEFT's layout.
@@ -19,6 +20,7 @@ import java.util.TreeMap;
  * @param directions whose norms are needed, or must not be zero
  * @param merge of the base's tensors that are written whole; null without a base
  * @param unmatched names of the adapter that have no place in the base
+ * @param file that is written in place of adapters; null in PEFT's layout
  */
 public record ExportPlan(
         ExportOutcome outcome,
@@ -28,7 +30,8 @@ public record ExportPlan(
         Map<String, Integer> done,
         List<Direction> directions,
         MergePlan merge,
-        List<String> unmatched) {
+        List<String> unmatched,
+        SingleFile file) {
 
     /** Why an adapter is not exported as asked. Stored in the exports table: never renamed. */
     public enum Refusal {
@@ -57,11 +60,33 @@ public record ExportPlan(
     }
 
     static ExportPlan refused(ExportOutcome outcome, Refusal refusal, String reason, List<String> unmatched) {
-        return new ExportPlan(outcome, reason, refusal, List.of(), Map.of(), List.of(), null, unmatched);
+        return new ExportPlan(outcome, reason, refusal, List.of(), Map.of(), List.of(), null, unmatched, null);
+    }
+
+    /** It has the layout that was asked for: its own files are copied. */
+    static ExportPlan notNeeded(String reason) {
+        return new ExportPlan(
+                ExportOutcome.NOT_NEEDED, reason, null, List.of(), Map.of(), List.of(), null, List.of(), null);
+    }
+
+    /** All that are written. */
+    public List<PeftTensor> tensors() {
+        return file != null
+                ? file.tensors()
+                : adapters.stream()
+                        .flatMap(adapter -> adapter.tensors().stream())
+                        .toList();
+    }
+
+    /** What was done, in one line. */
+    public String summary() {
+        return done.entrySet().stream()
+                .map(entry -> entry.getValue() + " " + entry.getKey())
+                .collect(Collectors.joining(", "));
     }
 
     /** Size of the tensors that are written. */
     public long bytes() {
-        return adapters.stream().mapToLong(PeftAdapter::bytes).sum();
+        return tensors().stream().mapToLong(PeftTensor::bytes).sum();
     }
 }

@@ -67,16 +67,11 @@ public final class ExportPlanner {
      * @param whole names of modules that are saved as the merged weights of their layers, whatever else they could be
      */
     public static ExportPlan plan(ExportSource source, TensorIndex base, ExportChoices choices, Set<String> whole) {
+        if (choices.layout() instanceof ExportLayout.Lycoris lycoris) {
+            return LycorisPlanner.plan(source, base == null ? null : new BaseModel(base), lycoris.names());
+        }
         if (source.config() != null) {
-            return new ExportPlan(
-                    ExportOutcome.NOT_NEEDED,
-                    "it is in PEFT's layout",
-                    null,
-                    List.of(),
-                    Map.of(),
-                    List.of(),
-                    null,
-                    List.of());
+            return ExportPlan.notNeeded("it is in PEFT's layout");
         }
         return new ExportPlanner(source, base, choices).planned(whole);
     }
@@ -313,16 +308,15 @@ public final class ExportPlanner {
                 parts.stream().flatMap(part -> part.directions().stream()).toList();
         Map<String, Integer> done = new HashMap<>();
         parts.forEach(part -> part.done().forEach((what, count) -> done.merge(what, count, Integer::sum)));
-        return new ExportPlan(worst, described(adapters), null, adapters, done, directions, merge, unmatched);
+        return new ExportPlan(worst, described(adapters), null, adapters, done, directions, merge, unmatched, null);
     }
 
     private static String described(List<PeftAdapter> adapters) {
         Map<String, Integer> parts = new LinkedHashMap<>();
         for (PeftAdapter adapter : adapters) {
             String place = adapter.folder().isEmpty() ? "" : " in " + adapter.folder();
-            boolean dora = adapter.fields().contains(new PeftAdapter.Field("use_dora", true));
             parts.merge(
-                    "modules as PEFT " + adapter.type() + (dora ? " with DoRA" : "") + place,
+                    "modules as PEFT " + adapter.type() + (adapter.isDora() ? " with DoRA" : "") + place,
                     adapter.modules().size(),
                     Integer::sum);
             parts.merge("layers as whole weights" + place, adapter.saved().size(), Integer::sum);

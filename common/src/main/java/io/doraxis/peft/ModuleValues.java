@@ -7,6 +7,8 @@ import io.doraxis.merge.DirectionNorms;
 import io.doraxis.merge.FactoredDelta;
 import io.doraxis.merge.Matrix;
 import io.doraxis.peft.PeftTensor.Computed;
+import io.doraxis.peft.PeftTensor.Number;
+import io.doraxis.peft.PeftTensor.Scaled;
 import io.doraxis.tensorfile.FloatDecoder;
 import io.doraxis.tensorfile.TensorData;
 import io.doraxis.tensorfile.TensorInfo;
@@ -38,6 +40,14 @@ public final class ModuleValues {
      * @throws IllegalArgumentException if factors are not there
      */
     public double[] of(PeftTensor tensor) {
+        if (tensor.source() instanceof Number number) {
+            return new double[] {number.value()};
+        }
+        if (tensor.source() instanceof Scaled scaled) {
+            return Arrays.stream(stored(scaled.tensor()))
+                    .map(value -> value * scaled.factor())
+                    .toArray();
+        }
         int length = Math.toIntExact(tensor.shape().elements());
         int columns = Math.toIntExact(tensor.shape().from(1).elements());
         double[] values = new double[length];
@@ -115,11 +125,15 @@ public final class ModuleValues {
     }
 
     private double[] oneMore() {
-        TensorInfo vector = module.tensors().get(Role.WEIGHT);
-        double[] values = data.bytes(vector)
+        return Arrays.stream(stored(module.tensors().get(Role.WEIGHT)))
+                .map(value -> 1 + value)
+                .toArray();
+    }
+
+    private double[] stored(TensorInfo tensor) {
+        return data.bytes(tensor)
                 .map(bytes -> FloatDecoder.doubles(
-                        vector.dtype(), bytes, Math.toIntExact(vector.shape().elements())))
-                .orElseThrow(() -> new IllegalArgumentException("the values of " + vector.name() + " are not there"));
-        return Arrays.stream(values).map(value -> 1 + value).toArray();
+                        tensor.dtype(), bytes, Math.toIntExact(tensor.shape().elements())))
+                .orElseThrow(() -> new IllegalArgumentException("the values of " + tensor.name() + " are not there"));
     }
 }

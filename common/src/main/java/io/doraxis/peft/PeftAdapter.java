@@ -53,6 +53,10 @@ public record PeftAdapter(
         return new PeftAdapter(folder, other, type, modules, saved, fields);
     }
 
+    boolean isDora() {
+        return fields.contains(new Field("use_dora", true));
+    }
+
     /** All its tensors. */
     public List<PeftTensor> tensors() {
         return Stream.concat(

@@ -20,6 +20,12 @@ public record PeftTensor(String name, Shape shape, Source source) {
     /** Numbers that are computed of a module's factors, and of norms of the base weight with them. */
     public record Computed(AdapterModule module, Value value) implements Source {}
 
+    /** A tensor of the adapter times a number. */
+    public record Scaled(TensorInfo tensor, double factor) implements Source {}
+
+    /** One number. */
+    public record Number(double value) implements Source {}
+
     /** A tensor of the base, with what the adapter does to it merged in. */
     public record Merged(TensorInfo tensor) implements Source {}
 

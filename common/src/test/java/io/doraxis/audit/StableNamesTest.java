@@ -23,6 +23,7 @@ import io.doraxis.merge.MergeRefusedException;
 import io.doraxis.merge.Strength;
 import io.doraxis.naming.Component;
 import io.doraxis.naming.ModelFamily;
+import io.doraxis.peft.ExportLayout;
 import io.doraxis.peft.ExportOutcome;
 import io.doraxis.peft.ExportPlan;
 import io.doraxis.peft.InputAxis;
@@ -156,6 +157,7 @@ class StableNamesTest {
             Component.class,
             Magnitude.Kind.class,
             InputAxis.class,
+            ExportLayout.Names.class,
             PeftTensor.Value.class,
             Role.class,
             Strength.Rule.class);

@@ -1,6 +1,7 @@
 package io.doraxis.cli;
 
 import io.doraxis.peft.ExportChoices;
+import io.doraxis.peft.ExportLayout;
 import io.doraxis.peft.InputAxis;
 import io.doraxis.spark.ExportJob;
 import io.doraxis.spark.ExportJob.Forecast;
@@ -10,6 +11,7 @@ import io.doraxis.spark.MergeRecord;
 import io.doraxis.spark.MergeResult;
 import io.doraxis.spark.Progress;
 import java.io.PrintWriter;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
@@ -51,6 +53,28 @@ final class ExportCommand implements Callable<Integer> {
         @Override
         public String toString() {
             return axis().option();
+        }
+    }
+
+    /** The files' layout. */
+    enum Layout {
+        PEFT,
+        LYCORIS;
+
+        @Override
+        public String toString() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+    }
+
+    /** How LyCORIS' modules are called. */
+    enum Names {
+        LYCORIS,
+        KOHYA;
+
+        @Override
+        public String toString() {
+            return name().toLowerCase(Locale.ROOT);
         }
     }
 
@@ -103,6 +127,21 @@ final class ExportCommand implements Callable<Integer> {
                     + " adapter is refused.")
     private MergeCommand.Axis assumedAxis;
 
+    @Option(
+            names = "--layout",
+            paramLabel = "LAYOUT",
+            defaultValue = "peft",
+            description =
+                    "Whose files are written: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}). lycoris is the"
+                            + " way back from PEFT, one file.")
+    private Layout layout;
+
+    @Option(
+            names = "--names",
+            paramLabel = "NAMES",
+            description = "How modules are called with --layout lycoris: ${COMPLETION-CANDIDATES} (default: lycoris).")
+    private Names names;
+
     @Option(names = "--allow-unmatched", description = "Leave out what matches nothing in the base.")
     private boolean allowUnmatched;
 
@@ -125,18 +164,33 @@ final class ExportCommand implements Callable<Integer> {
         if (verify && plan == null && base == null) {
             throw new Doraxis.UsageException("--verify needs --base");
         }
+        if (verify && layout != Layout.PEFT) {
+            throw new Doraxis.UsageException("--verify is of --layout peft");
+        }
         if (verify && dryRun) {
             throw new Doraxis.UsageException("--dry-run writes nothing that --verify could read");
         }
         if (blank || (plan == null) == (input == null) || plan != null && base != null) {
             throw new Doraxis.UsageException("give --input and --output, or --plan and --output");
         }
-        ExportChoices choices = new ExportChoices(inputAxis.axis(), assumedAxis == null ? null : assumedAxis.axis());
+        ExportChoices choices =
+                new ExportChoices(inputAxis.axis(), assumedAxis == null ? null : assumedAxis.axis(), layout());
         ExportRequest.Settings settings = new ExportRequest.Settings(allowUnmatched, choices, verify);
         if (plan == null) {
             return one(settings);
         }
         return dryRun ? forecast(settings) : planned(settings);
+    }
+
+    private ExportLayout layout() throws Doraxis.UsageException {
+        if (names != null && layout != Layout.LYCORIS) {
+            throw new Doraxis.UsageException("--names is of --layout lycoris");
+        }
+        return switch (layout) {
+            case PEFT -> new ExportLayout.Peft();
+            case LYCORIS ->
+                new ExportLayout.Lycoris(names == Names.KOHYA ? ExportLayout.Names.KOHYA : ExportLayout.Names.LYCORIS);
+        };
     }
 
     private int one(ExportRequest.Settings settings) {

@@ -13,7 +13,6 @@ import io.doraxis.peft.ModuleValues;
 import io.doraxis.peft.PeftAdapter;
 import io.doraxis.peft.PeftModule;
 import io.doraxis.peft.PeftTensor;
-import io.doraxis.peft.PeftTensor.Computed;
 import io.doraxis.peft.PeftTensor.Copied;
 import io.doraxis.peft.PeftTensor.Merged;
 import io.doraxis.tensorfile.Dtype;
@@ -118,14 +117,30 @@ final class ExportWriter {
     /** Writes an adapter's weights. */
     void write(PeftAdapter adapter, ExportPlan plan, Map<String, String> metadata, OutputStream out)
             throws IOException, MergeRefusedException {
+        write(adapter.modules(), adapter.tensors(), plan, metadata, out);
+    }
+
+    /** Writes all of a plan that is one file. */
+    void write(ExportPlan plan, Map<String, String> metadata, OutputStream out)
+            throws IOException, MergeRefusedException {
+        write(plan.file().modules(), plan.tensors(), plan, metadata, out);
+    }
+
+    private void write(
+            List<PeftModule> owners,
+            List<PeftTensor> written,
+            ExportPlan plan,
+            Map<String, String> metadata,
+            OutputStream out)
+            throws IOException, MergeRefusedException {
         Map<String, PeftTensor> tensors = new HashMap<>();
         Map<String, PeftModule> modules = new HashMap<>();
         List<TensorInfo> infos = new ArrayList<>();
-        for (PeftTensor tensor : adapter.tensors()) {
+        for (PeftTensor tensor : written) {
             tensors.put(tensor.name(), tensor);
             infos.add(new TensorInfo(tensor.name(), tensor.dtype(), tensor.shape(), 0, tensor.bytes()));
         }
-        for (PeftModule module : adapter.modules()) {
+        for (PeftModule module : owners) {
             module.tensors().forEach(tensor -> modules.put(tensor.name(), module));
         }
         Current current = new Current();
@@ -162,16 +177,17 @@ final class ExportWriter {
                 return bytes;
             }
             computed++;
-            return encoded(tensor, (Computed) tensor.source(), values.of(tensor));
+            return encoded(tensor, module.source(), values.of(tensor));
         }
     }
 
-    private static byte[] encoded(PeftTensor tensor, Computed source, double[] values) throws MergeRefusedException {
+    private static byte[] encoded(PeftTensor tensor, AdapterModule source, double[] values)
+            throws MergeRefusedException {
         for (double value : values) {
             if (!Double.isFinite(value)) {
                 throw new MergeRefusedException(
                         Code.NOT_FINITE,
-                        source.module().name() + ": its factors or the base hold NaN or infinity, or " + tensor.name()
+                        source.name() + ": its factors or the base hold NaN or infinity, or " + tensor.name()
                                 + " leaves the range of numbers");
             }
         }

@@ -3,14 +3,17 @@ package io.doraxis.spark;
 import io.doraxis.audit.CheckpointAudit;
 import io.doraxis.catalog.FirstRead;
 import io.doraxis.catalog.StoredObject;
+import io.doraxis.consumer.ConsumerRules;
 import io.doraxis.merge.MergeRefusedException;
 import io.doraxis.peft.AdapterConfigJson;
 import io.doraxis.peft.ExportOutcome;
 import io.doraxis.peft.ExportPlan;
 import io.doraxis.peft.ExportPlanner;
 import io.doraxis.peft.ExportSource;
+import io.doraxis.peft.ModelCard;
 import io.doraxis.peft.PeftAdapter;
 import io.doraxis.peft.PeftTensor;
+import io.doraxis.peft.Provenance;
 import io.doraxis.spark.ExportResult.Code;
 import io.doraxis.store.ObjectStore;
 import io.doraxis.store.OutputFile;
@@ -148,11 +151,9 @@ final class OneExport {
         Prepared prepared = prepared();
         ExportPlan plan = prepared.plan;
         ExportWriter.requirePossible(plan);
-        for (PeftAdapter made : plan.adapters()) {
-            for (PeftTensor tensor : made.tensors()) {
-                copied += tensor.source() instanceof PeftTensor.Copied ? 1 : 0;
-                computed += tensor.source() instanceof PeftTensor.Copied ? 0 : 1;
-            }
+        for (PeftTensor tensor : plan.tensors()) {
+            copied += tensor.source() instanceof PeftTensor.Copied ? 1 : 0;
+            computed += tensor.source() instanceof PeftTensor.Copied ? 0 : 1;
         }
         bytesWritten = plan.outcome() == ExportOutcome.NOT_NEEDED
                 ? prepared.adapter.checkpoint().totalBytes()
@@ -176,6 +177,7 @@ final class OneExport {
             seconds.put("plan", since(started));
             long copying = System.nanoTime();
             copy(adapter);
+            writeText(place("", ModelCard.FILE), ModelCard.of(plan, provenance(adapter)));
             seconds.put("write", since(copying));
             return result(MergeResult.Status.DONE, plan, inputs, digest);
         }
@@ -186,8 +188,14 @@ final class OneExport {
             ExportWriter.requirePossible(plan);
             seconds.put("plan", since(started));
             long writing = System.nanoTime();
+            writeCards(plan, provenance(adapter));
+            Map<String, String> metadata = provenance(adapter).metadata(plan);
+            metadata.put(DIGEST, digest);
             for (PeftAdapter made : plan.adapters()) {
-                write(made, plan, writer, digest);
+                write(made, plan, writer, metadata);
+            }
+            if (plan.file() != null) {
+                writeFile(plan, writer, metadata);
             }
             seconds.put("write", since(writing));
             copied = writer.copied();
@@ -298,9 +306,14 @@ final class OneExport {
 
     /** Copies of adapters keep their bytes, and so cannot be told from others: they are made again. */
     private boolean isThere(ExportPlan plan, String digest) {
-        for (PeftAdapter made : plan.adapters()) {
+        List<String> places = new ArrayList<>();
+        plan.adapters().forEach(made -> places.add(place(made.folder(), WEIGHTS)));
+        if (plan.file() != null) {
+            places.add(place("", plan.file().name()));
+        }
+        for (String place : places) {
             try {
-                StoredObject output = store.object(place(made.folder(), WEIGHTS));
+                StoredObject output = store.object(place);
                 byte[] head = store.head(output, FirstRead.ofWeights(output));
                 String found = SafetensorsReader.read(store.reader(output), head, head.length)
                         .metadata()
@@ -312,13 +325,14 @@ final class OneExport {
                 return false; // there is none yet, or another
             }
         }
-        return !plan.adapters().isEmpty();
+        return !places.isEmpty();
     }
 
     private void copy(CheckpointAudit adapter) throws IOException {
-        StoredObject config = adapter.checkpoint().side().orElseThrow();
+        if (adapter.contents().config() != null) {
+            copy(adapter.checkpoint().side().orElseThrow(), place("", CONFIG));
+        }
         StoredObject weights = adapter.contents().parts().get(0).file();
-        copy(config, place("", CONFIG));
         copy(weights, place("", weights.fileName()));
         for (String other : OTHER_WEIGHTS) {
             if (!other.equals(weights.fileName())) {
@@ -346,19 +360,58 @@ final class OneExport {
         digests.add(output.digest());
     }
 
-    private void write(PeftAdapter adapter, ExportPlan plan, ExportWriter writer, String digest)
-            throws IOException, MergeRefusedException {
-        try (OutputFile config = OutputFile.create(store, place(adapter.folder(), CONFIG))) {
-            config.write(AdapterConfigJson.of(adapter));
-            config.publish();
-            wrote(config);
+    private Provenance provenance(CheckpointAudit adapter) {
+        StoredObject weights = adapter.contents().parts().get(0).file();
+        return new Provenance(
+                weights.uri(),
+                weights.etag(),
+                request.base(),
+                adapter.contents().license().license(),
+                adapter.adapter()
+                        .index()
+                        .claims()
+                        .get("adapter_config.base_model_name_or_path")
+                        .orElse(null),
+                toolVersion,
+                ConsumerRules.bundled().version());
+    }
+
+    /** In the directory itself, and in those below it. */
+    private void writeCards(ExportPlan plan, Provenance provenance) throws IOException {
+        writeText(place("", ModelCard.FILE), ModelCard.of(plan, provenance));
+        for (PeftAdapter made : plan.adapters()) {
+            if (!made.folder().isEmpty()) {
+                writeText(place(made.folder(), ModelCard.FILE), ModelCard.of(plan, provenance, made));
+            }
         }
-        Map<String, String> metadata = new TreeMap<>(Map.of(
-                "format", "pt", DIGEST, digest, "doraxis.source", request.adapter(), "doraxis.version", toolVersion));
+    }
+
+    private void writeText(String place, byte[] text) throws IOException {
+        try (OutputFile file = OutputFile.create(store, place)) {
+            file.write(text);
+            file.publish();
+            wrote(file);
+        }
+    }
+
+    private void write(PeftAdapter adapter, ExportPlan plan, ExportWriter writer, Map<String, String> metadata)
+            throws IOException, MergeRefusedException {
+        writeText(place(adapter.folder(), CONFIG), AdapterConfigJson.of(adapter));
         try (OutputFile weights = OutputFile.create(store, place(adapter.folder(), WEIGHTS))) {
             writer.write(adapter, plan, metadata, weights.stream());
             weights.publish();
             wrote(weights);
+        }
+    }
+
+    private void writeFile(ExportPlan plan, ExportWriter writer, Map<String, String> metadata)
+            throws IOException, MergeRefusedException {
+        Map<String, String> all = new TreeMap<>(plan.file().metadata());
+        all.putAll(metadata);
+        try (OutputFile file = OutputFile.create(store, place("", plan.file().name()))) {
+            writer.write(plan, all, file.stream());
+            file.publish();
+            wrote(file);
         }
     }
 

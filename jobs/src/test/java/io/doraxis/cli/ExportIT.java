@@ -79,6 +79,26 @@ class ExportIT {
         assertThat(config()).contains("\"use_dora\" : true");
     }
 
+    @Test
+    void headerAndCardSayWhereItComesFrom() throws Exception {
+        export("output.safetensors");
+        assertThat(folder.header(WEIGHTS).metadata())
+                .containsEntry("doraxis.plan", "1 LORA DoRA -> LORA DoRA")
+                .containsKeys("doraxis.source", "doraxis.version", "doraxis.rules_version", "doraxis.base");
+        byte[] card = folder.bytes("out/README.md");
+        assertThat(new String(card, StandardCharsets.UTF_8))
+                .startsWith("---\nlibrary_name: peft\n")
+                .contains("# output.safetensors in PEFT's layout", "| 1 | LORA DoRA -> LORA DoRA |");
+        byte[] weights = folder.bytes(WEIGHTS);
+        folder.delete(WEIGHTS);
+        export("output.safetensors");
+        assertThat(folder.bytes("out/README.md")).isEqualTo(card);
+        assertThat(folder.bytes(WEIGHTS)).isEqualTo(weights);
+        export("input.safetensors", "--input-axis", "ia3-lora");
+        assertThat(new String(folder.bytes("out/2-ia3/README.md"), StandardCharsets.UTF_8))
+                .contains("- ia3\n");
+    }
+
     private void isRefused(Called called, String code) {
         assertThat(called.status()).as(called.out()).isEqualTo(4);
         assertThat(called.err()).contains("REFUSED: " + code);
@@ -210,6 +230,40 @@ class ExportIT {
         isRefused(called, "NEEDS_BASE_NAMES");
         called = Called.doraxis("export", "--input", folder.at("input.safetensors"), "--output", folder.at("out"));
         isRefused(called, "NEEDS_BASE_WEIGHTS");
+    }
+
+    private Called back(String... more) {
+        Stream<String> args =
+                Stream.of("export", "--input", folder.at("out"), "--output", folder.at("back"), "--layout", "lycoris");
+        return Called.doraxis(Stream.concat(args, Stream.of(more)).toArray(String[]::new));
+    }
+
+    @Test
+    void thereAndBackAgainFactorsAndMagnitudeAreTheSame() throws Exception {
+        export("output.safetensors");
+        Called called = back();
+        assertThat(called.status()).as(called.err()).isZero();
+        assertThat(called.out()).contains("EXACT", "1 PEFT LORA DoRA -> LyCORIS LORA DoRA");
+        String file = "back/lycoris.safetensors";
+        for (String name : new String[] {".lora_down.weight", ".lora_up.weight", ".dora_scale"}) {
+            assertThat(folder.data(file, LINEAR + name)).isEqualTo(folder.data("output.safetensors", LINEAR + name));
+        }
+        assertThat(folder.tensor(file, LINEAR + ".dora_scale").shape()).isEqualTo(Shape.of(6, 1));
+        assertThat(folder.values(file, LINEAR + ".alpha")).containsExactly(3);
+        assertThat(new String(folder.bytes("back/README.md"), StandardCharsets.UTF_8))
+                .contains("library_name: lycoris", "create_lycoris_from_weights(1.0, file, model)");
+        assertThat(back().out()).contains("UP_TO_DATE");
+        assertThat(back("--names", "kohya", "--dry-run").out()).contains("PLANNED", "3 to copy, 1 to compute");
+        back("--names", "kohya");
+        assertThat(folder.tensor(file, "lora_unet_b_lin.lora_up.weight").shape())
+                .isEqualTo(Shape.of(6, 3));
+    }
+
+    @Test
+    void namesAreOfOneLayoutOnly() {
+        Called called = export("lora.safetensors", "--names", "kohya");
+        assertThat(called.status()).isEqualTo(64);
+        assertThat(called.err()).contains("--names is of --layout lycoris");
     }
 
     /** PEFT divides by the norms of rows, LyCORIS adds a little first. */

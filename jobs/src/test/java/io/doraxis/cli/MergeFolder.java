@@ -40,6 +40,10 @@ record MergeFolder(Path path) {
         Files.writeString(path.resolve(name), text);
     }
 
+    void delete(String name) throws IOException {
+        Files.delete(path.resolve(name));
+    }
+
     /** Merges one adapter of the folder into one base of it. */
     Called merge(String adapter, String base, String output, String... more) {
         Stream<String> args = Stream.of("merge", "--adapter", at(adapter), "--base", at(base), "--output", at(output));

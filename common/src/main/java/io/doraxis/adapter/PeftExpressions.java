@@ -5,7 +5,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalDouble;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 
@@ -23,18 +22,27 @@ final class PeftExpressions {
     /** One step reads a character with that many characters of an expression. */
     private static final int LENGTH_PER_STEP = 64;
 
-    /**
-     * What makes {@code java.util.regex} fail or repeat without reading, or read beyond a path: repetitions of what may be
-     * empty, flags, looks behind, looks ahead at nothing, rare escapes. Hardly anybody needs these for names.
-     */
-    private static final Pattern UNCOUNTABLE =
-            Pattern.compile("(?<![\\].dw])\\{|\\{(?![1-9])|\\(\\?(?:[^:=!]|[=!](?![\\w.\\\\\\[]))|\\\\[^\\WdSwbB]");
-
     /** In a name: any character, as an unescaped dot means. */
     private static final char ANY = '\0';
 
+    /** The first character behind the printable ones of ASCII. */
+    private static final char DELETE = 0x7f;
+
+    private static final Optional<Boolean> TRUE = Optional.of(true);
+    private static final Optional<Boolean> FALSE = Optional.of(false);
+
     private final Map<String, Expression> read = new HashMap<>();
     private long steps = MAX_STEPS;
+
+    /**
+     * What the first key that matches says.
+     *
+     * @param value null where none matches, or where its own is none
+     * @param untold the key at which the search ended, since it cannot be told whether it matches; null without one
+     */
+    record Found(String key, Double value, String untold) {
+        static final Found NONE = new Found(null, null, null);
+    }
 
     /**
      * An expression, read once.
@@ -45,25 +53,27 @@ final class PeftExpressions {
      */
     private record Expression(List<String> names, boolean whole, Pattern pattern) {}
 
-    /** The value of the first key that matches, as {@code get_pattern_key} in PEFT's {@code utils/other.py} looks it up. */
-    OptionalDouble first(Map<String, Double> patterns, String path) {
+    /** The first key that matches, as {@code get_pattern_key} in PEFT's {@code utils/other.py} looks it up. */
+    Found first(Map<String, Double> patterns, String path) {
         for (Map.Entry<String, Double> entry : patterns.entrySet()) {
-            if (matchesEnd(entry.getKey(), path)) {
-                return OptionalDouble.of(entry.getValue());
+            Optional<Boolean> matches = matchesEnd(entry.getKey(), path);
+            if (matches.isEmpty()) {
+                return new Found(null, null, entry.getKey());
             }
-            if (isGivenUp()) {
-                break;
+            if (matches.get()) {
+                return new Found(entry.getKey(), entry.getValue(), null);
             }
         }
-        return OptionalDouble.empty();
+        return Found.NONE;
     }
 
-    /** Python's {@code re.match(rf"(.*\.)?({key})$", path)}; false too where that cannot be told. */
-    boolean matchesEnd(String key, String path) {
-        Expression names = read.computeIfAbsent(key, PeftExpressions::read);
-        return names.names != null
-                ? isNamed(names.names, !names.whole, path)
-                : matches("(.*\\.)?(" + key + ")", path).orElse(false);
+    /** Python's {@code re.match(rf"(.*\.)?({key})$", path)}; empty where it cannot be told. */
+    Optional<Boolean> matchesEnd(String key, String path) {
+        Expression alone = read.computeIfAbsent(key, PeftExpressions::read);
+        if (alone.names != null) {
+            return told(isNamed(alone.names, !alone.whole, path));
+        }
+        return alone.pattern == null ? Optional.empty() : matches("(.*\\.)?(" + key + ")", path);
     }
 
     /** Python's {@code re.fullmatch}; empty where it cannot be told. */
@@ -74,7 +84,7 @@ final class PeftExpressions {
         }
         int cost = 1 + expression.length() / LENGTH_PER_STEP;
         steps -= cost;
-        if (known.pattern == null || isGivenUp() || path.indexOf('\n') >= 0) {
+        if (known.pattern == null || isGivenUp() || !isPlain(path)) {
             return Optional.empty();
         }
         try {
@@ -84,13 +94,18 @@ final class PeftExpressions {
         }
     }
 
+    /** Whether {@code \w} and others mean the same in Python. */
+    private static boolean isPlain(String path) {
+        return path.chars().allMatch(c -> c >= ' ' && c < DELETE);
+    }
+
     /** Whether the path is one of the names, or ends with one behind a dot; empty where it cannot be told. */
     Optional<Boolean> areNamed(List<String> names, String path) {
         return told(isNamed(names, true, path));
     }
 
     private Optional<Boolean> told(boolean named) {
-        return isGivenUp() ? Optional.empty() : Optional.of(named);
+        return isGivenUp() ? Optional.empty() : named ? TRUE : FALSE;
     }
 
     /** Whether all steps were taken, so that some expressions were not tried to the end. */
@@ -160,7 +175,7 @@ final class PeftExpressions {
 
     /** For {@link Endless} paths, of which it matches the first line; null where the expression is broken or not tried. */
     private static Pattern compiled(String expression) {
-        if (expression.length() > MAX_LENGTH || UNCOUNTABLE.matcher(expression).find()) {
+        if (expression.length() > MAX_LENGTH || !PeftSyntax.isShared(expression)) {
             return null;
         }
         try {

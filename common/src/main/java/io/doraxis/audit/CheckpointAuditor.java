@@ -24,6 +24,7 @@ import io.doraxis.naming.FamilyClaims;
 import io.doraxis.naming.FamilyMatch;
 import io.doraxis.tensorfile.Finding;
 import io.doraxis.tensorfile.PickleScan;
+import io.doraxis.tensorfile.Reason;
 import io.doraxis.tensorfile.SafetensorsReader;
 import io.doraxis.tensorfile.Tally;
 import io.doraxis.tensorfile.TensorData;
@@ -109,6 +110,7 @@ public final class CheckpointAuditor {
         SideFiles sideFiles = new SideFiles(log);
         Optional<PeftConfig> config =
                 checkpoint.form() == Checkpoint.Form.PEFT_DIRECTORY ? sideFiles.peftConfig(side) : Optional.empty();
+        Reason unread = config.isEmpty() ? log.reading(0).reason() : null;
         Optional<ShardIndex> shardIndex =
                 checkpoint.form() == Checkpoint.Form.SHARDED ? sideFiles.shardIndex(side) : Optional.empty();
         Map<String, String> claims = new LinkedHashMap<>();
@@ -146,7 +148,7 @@ public final class CheckpointAuditor {
         if (!read.isEmpty()) {
             TensorIndex index = read.size() == 1 ? read.get(0).index() : joined(read);
             log.findings().addAll(index.findings());
-            contents = contents(checkpoint, index, read, config.orElse(null), claims, data, log.findings());
+            contents = contents(checkpoint, index, read, config.orElse(null), unread, claims, data, log.findings());
         }
         warnOfPickles(log);
         return new CheckpointAudit(
@@ -168,6 +170,7 @@ public final class CheckpointAuditor {
             TensorIndex index,
             List<Part> parts,
             PeftConfig config,
+            Reason unread,
             Map<String, String> claims,
             TensorData data,
             List<Finding> findings) {
@@ -209,7 +212,7 @@ public final class CheckpointAuditor {
                         DialectClassifier.classify(adapter),
                         verdict,
                         values.orElse(null),
-                        rules.predict(adapter, verdict, config)));
+                        rules.predict(adapter, verdict, config, unread)));
     }
 
     private static List<String> conflicts(

@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /**
  * What {@code adapter_config.json} says, as far as shapes and scales depend on it. Names and defaults are PEFT 0.21's.
@@ -132,6 +133,13 @@ public record PeftConfig(
     /** Whether PEFT adapts the module at that path, by its own rules; empty where it cannot be told. */
     public Optional<Boolean> targets(String path) {
         return targets.include(path, expressions);
+    }
+
+    /** Whether PEFT may raise for a key of a pattern, all of which it tries in the end, or read it in another way. */
+    public boolean hasUntoldKeys() {
+        return Stream.of(rankPattern, alphaPattern)
+                .flatMap(pattern -> pattern.keySet().stream())
+                .anyMatch(expressions::isUntold);
     }
 
     /** Whether PEFT changes the base weights when it makes the layers, so that the factors alone are not the change. */

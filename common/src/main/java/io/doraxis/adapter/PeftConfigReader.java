@@ -39,6 +39,9 @@ final class PeftConfigReader {
     private static final Pattern INITIAL =
             Pattern.compile("|(?i:gaussian|olora|mica)|eva|orthogonal|lora_ga|loftq|pissa(_niter_\\d+)?");
 
+    /** A number that no layer has. */
+    private static final Integer NO_LAYER = -1;
+
     private static final int MAX_FIELDS = 300;
     private static final int DEFAULT_RANK = 8;
     private static final double DEFAULT_ALPHA = 8;
@@ -145,10 +148,23 @@ final class PeftConfigReader {
             case "fan_in_fan_out" -> fanInFanOut = isTrue();
             case "rank_pattern" -> rankPattern = numbers(field, true);
             case "alpha_pattern" -> alphaPattern = numbers(field, false);
-            case "target_modules" -> targetModules = names();
-            case "exclude_modules" -> excludeModules = names();
-            case "modules_to_save" -> modulesToSave = texts();
-            case "layers_to_transform" -> layersToTransform = integers();
+            case "target_modules" -> {
+                require(!isNumberOrTrue(), field);
+                targetModules = names();
+            }
+            case "exclude_modules" -> {
+                require(!isNumberOrTrue() || !isTrue(), field);
+                excludeModules = names();
+            }
+            case "modules_to_save" -> {
+                require(!isNumberOrTrue(), field);
+                modulesToSave = texts();
+            }
+            case "layers_to_transform" -> {
+                JsonToken token = parser.currentToken();
+                require(token != JsonToken.VALUE_STRING && token != JsonToken.VALUE_NUMBER_FLOAT, field);
+                layersToTransform = layers();
+            }
             case "layers_pattern" -> layersPattern = texts();
             case "base_model_name_or_path" -> baseModel = text();
             default -> readTransform(field);
@@ -249,37 +265,51 @@ final class PeftConfigReader {
         return new PeftNames(texts(), isExpression);
     }
 
+    /** What Python goes through: a text for itself, a list, or the keys of an object. */
     private List<String> texts() throws IOException {
         List<String> texts = new ArrayList<>();
-        if (parser.currentToken() == JsonToken.VALUE_STRING) {
+        JsonToken start = parser.currentToken();
+        if (start == JsonToken.VALUE_STRING) {
             texts.add(parser.getText());
-        } else if (parser.currentToken() == JsonToken.START_ARRAY) {
+        } else if (start == JsonToken.START_OBJECT) {
+            while (parser.nextToken() == JsonToken.FIELD_NAME) {
+                texts.add(parser.currentName());
+                parser.nextToken();
+                parser.skipChildren();
+            }
+        } else if (start == JsonToken.START_ARRAY) {
             while (parser.nextToken() != JsonToken.END_ARRAY) {
                 if (parser.currentToken() == JsonToken.VALUE_STRING) {
                     texts.add(parser.getText());
                 }
                 parser.skipChildren();
             }
-        } else {
-            parser.skipChildren();
         }
         return List.copyOf(texts);
     }
 
-    /** A number, or a list of some. */
-    private Set<Integer> integers() throws IOException {
-        Set<Integer> integers = new HashSet<>();
-        if (parser.currentToken() == JsonToken.VALUE_NUMBER_INT) {
-            integers.add(parser.getIntValue());
-        } else if (parser.currentToken() == JsonToken.START_ARRAY) {
-            while (parser.nextToken() != JsonToken.END_ARRAY) {
-                if (parser.currentToken() == JsonToken.VALUE_NUMBER_INT) {
-                    integers.add(parser.getIntValue());
-                }
-                parser.skipChildren();
-            }
+    private boolean isNumberOrTrue() {
+        return parser.currentToken().isNumeric() || parser.currentToken() == JsonToken.VALUE_TRUE;
+    }
+
+    /** A number, or a list of some: of no layer where it holds others only. */
+    private Set<Integer> layers() throws IOException {
+        Set<Integer> layers = new HashSet<>();
+        JsonToken start = parser.currentToken();
+        if (start == JsonToken.VALUE_NULL) {
+            return layers;
         }
-        return Set.copyOf(integers);
+        if (start != JsonToken.START_ARRAY) {
+            Double number = number();
+            layers.add(number == null ? NO_LAYER : (Integer) number.intValue());
+            return layers;
+        }
+        while (parser.nextToken() != JsonToken.END_ARRAY) {
+            Double number = number();
+            layers.add(number == null || number != Math.rint(number) ? NO_LAYER : (Integer) number.intValue());
+            parser.skipChildren();
+        }
+        return layers;
     }
 
     private Map<String, Double> numbers(String field, boolean ranks) throws IOException {

@@ -76,6 +76,12 @@ final class PeftExpressions {
         return alone.pattern == null ? Optional.empty() : matches("(.*\\.)?(" + key + ")", path);
     }
 
+    /** Whether no path can tell what it matches. */
+    boolean isUntold(String key) {
+        Expression alone = read.computeIfAbsent(key, PeftExpressions::read);
+        return alone.names == null && alone.pattern == null;
+    }
+
     /** Python's {@code re.fullmatch}; empty where it cannot be told. */
     Optional<Boolean> matches(String expression, String path) {
         Expression known = read.computeIfAbsent(expression, PeftExpressions::read);

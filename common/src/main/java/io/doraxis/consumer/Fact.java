@@ -76,7 +76,7 @@ enum Fact {
     ALPHA,
     /** The scale is 1. */
     ALPHA_IS_RANK,
-    /** The product's scale is not known. */
+    /** The product's scale is not known, or the configuration has keys for which PEFT may raise. */
     ALPHA_UNREAD,
     ALPHA_ZERO,
     UP_BIAS,

@@ -25,6 +25,7 @@ final class PeftFacts {
                 | Fact.USE_DORA.when(config.useDora())
                 | Fact.MORE_THAN_FACTORS.when(config.unmergeable() != null)
                 | Fact.BASE_CHANGED_ANEW.when(config.changesBase() && !config.repeatsInitial())
+                | Fact.ALPHA_UNREAD.when(config.hasUntoldKeys())
                 | Fact.TARGETS_UNTOLD.when(config.targets().areAbsent());
     }
 

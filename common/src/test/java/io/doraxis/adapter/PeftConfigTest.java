@@ -84,6 +84,40 @@ class PeftConfigTest {
         assertThat(saved.targets("ahead.fc")).hasValue(true);
     }
 
+    /** Of which layers of two PEFT 0.21.2 has an adapter of k_proj. */
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '`',
+            value = {
+                "'target_modules':['k_proj'],'layers_to_transform':null | 11",
+                "'target_modules':['k_proj'],'layers_to_transform':[] | 11",
+                "'target_modules':['k_proj'],'layers_to_transform':0 | 10",
+                "'target_modules':['k_proj'],'layers_to_transform':true | 01",
+                "'target_modules':['k_proj'],'layers_to_transform':[0.0] | 10",
+                "'target_modules':['k_proj'],'layers_to_transform':[1] | 01",
+                "'target_modules':['k_proj'],'layers_to_transform':['0'] | 00",
+                "'target_modules':['k_proj'],'layers_to_transform':[null] | 00",
+                "'target_modules':['k_proj'],'layers_to_transform':{} | 00",
+                "'target_modules':{'k_proj':1} | 11",
+                "'target_modules':['k_proj'],'exclude_modules':{'k_proj':1} | 00",
+                "'target_modules':['k_proj'],'exclude_modules':['k_proj',5] | 00",
+                "'target_modules':['k_proj'],'exclude_modules':0 | 11"
+            })
+    void targetsAreWhatPythonGoesThrough(String fields, String expected) throws Exception {
+        PeftConfig config = parse(("{'peft_type':'LORA'," + fields + "}").replace('\'', '"'));
+        StringBuilder adapted = new StringBuilder();
+        for (int layer = 0; layer < 2; layer++) {
+            adapted.append(
+                    config.targets("model.layers." + layer + ".self_attn.k_proj")
+                                    .orElseThrow()
+                            ? 1
+                            : 0);
+        }
+        assertThat(adapted).hasToString(expected);
+        assertThat(config.fault("a.k_proj")).isNull();
+    }
+
     @Test
     void layersToTransformPickByTheFirstNumber() throws Exception {
         PeftConfig any = parse("{\"target_modules\":[\"fc\",\"model.layers.7.fc\"],\"layers_to_transform\":[1,3]}");
@@ -155,6 +189,14 @@ class PeftConfigTest {
                 "LORA | 'task_type':'causal_lm'",
                 "LORA | 'task_type':0",
                 "LORA | 'lora_alpha':8,'lora_alpha':null",
+                "LORA | 'target_modules':5",
+                "LORA | 'target_modules':true",
+                "LORA | 'exclude_modules':5",
+                "LORA | 'exclude_modules':true",
+                "LORA | 'modules_to_save':5",
+                "LORA | 'layers_to_transform':'0'",
+                "LORA | 'layers_to_transform':''",
+                "LORA | 'layers_to_transform':1.0",
                 "LORA | 'init_lora_weights':'corda'",
                 "LORA | 'init_lora_weights':'nonsense'",
                 "LORA | 'init_lora_weights':'PISSA'",

@@ -145,6 +145,8 @@ class PeftPredictionTest {
         assertThat(lora("'alpha_pattern': {'(?P<x>m)': 2}").predict(PEFT).reason())
                 .startsWith("peft@0.21/scale-not-told: ");
         assertThat(lora("'rank_pattern': {'[k[]': 2}").predict(PEFT).outcome()).isEqualTo(UNKNOWN);
+        assertThat(lora("'rank_pattern': {'m': 4, '(': 2}").predict(PEFT).outcome())
+                .isEqualTo(UNKNOWN);
         assertThat(lora("'exclude_modules': '(?i)M'").predict(PEFT).reason())
                 .startsWith("peft@0.21/targets-not-told: ");
     }

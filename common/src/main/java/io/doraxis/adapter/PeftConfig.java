@@ -17,6 +17,7 @@ import java.util.stream.Stream;
  * @param transform what IA3's and OFT's layers depend on
  * @param initial {@code init_lora_weights} of LoRA where it is a text; null for any other
  * @param activated whether tokens turn it on ({@code alora_invocation_tokens})
+ * @param biased whether its layers have a bias beside the product ({@code lora_bias})
  * @param fault the first field for which PEFT raises, and what it holds; null without one
  * @param fields names of all its fields, the first few hundred
  * @param expressions that its fields hold
@@ -35,6 +36,7 @@ public record PeftConfig(
         PeftTransform transform,
         String initial,
         boolean activated,
+        boolean biased,
         String fault,
         List<String> fields,
         PeftExpressions expressions) {

@@ -53,6 +53,7 @@ final class PeftConfigReader {
     private Double plainAlpha = DEFAULT_ALPHA;
     private String initial;
     private boolean activated;
+    private boolean biased;
     private boolean useDora;
     private boolean useRslora;
     private boolean fanInFanOut;
@@ -103,6 +104,7 @@ final class PeftConfigReader {
                 new PeftTransform(feedforward, constrained, epsilon, shared, series, terms, version),
                 "LORA".equals(peftType) ? initial : null,
                 "LORA".equals(peftType) && activated,
+                "LORA".equals(peftType) && biased,
                 fault(),
                 List.copyOf(fields),
                 new PeftExpressions());
@@ -142,6 +144,7 @@ final class PeftConfigReader {
                 require(isInitial(), field);
                 initial = text();
             }
+            case "lora_bias" -> biased = isTrue();
             case "alora_invocation_tokens" -> activated = isTrue();
             case "use_dora" -> useDora = isTrue();
             case "use_rslora" -> useRslora = isTrue();

@@ -47,6 +47,9 @@ public final class MergePlanner {
     /** Modules with which PEFT computes something else than it merges. */
     private final List<String> overlapping = new ArrayList<>();
 
+    /** Weights of layers without a bias, to which the configuration adds one. */
+    private final List<String> unbiased = new ArrayList<>();
+
     private final List<String> notes = new ArrayList<>();
 
     private MergePlanner(TensorIndex base, ModuleAxis assumed) {
@@ -141,6 +144,9 @@ public final class MergePlanner {
                 add(weights, weight.name(), step);
             }
             moduleRow += count;
+            if (adapter.config() != null && adapter.config().biased() && !base.containsKey(biasOf(weight))) {
+                unbiased.add(weight.name());
+            }
             if (!(place instanceof Stacked)) {
                 placeBias(step, weight, place.shape(), used);
             }
@@ -320,6 +326,10 @@ public final class MergePlanner {
     }
 
     private MergePlan finished(int adapters, boolean allowUnmatched) throws MergeRefusedException {
+        if (!unbiased.isEmpty()) {
+            notes.add("lora_bias is true, with which PEFT does not merge into %d layers that have no bias, such as %s"
+                    .formatted(unbiased.size(), unbiased.get(0)));
+        }
         if (!overlapping.isEmpty()) {
             notes.add(
                     "merged as PEFT merges OFT into %d convolutions, such as %s; with the adapter loaded PEFT computes something else"

@@ -72,6 +72,15 @@ class PeftConfigMergeTest {
                         refused -> assertThat(refused.code()).isEqualTo(MergeRefusedException.Code.UNMATCHED));
     }
 
+    @Test
+    void aBiasThatOnlyTheConfigurationHasIsNamed() throws Exception {
+        assertThat(plan(lora("a.k"), "'lora_bias':1").notes())
+                .containsExactly(
+                        "lora_bias is true, with which PEFT does not merge into 1 layers that have no bias, such"
+                                + " as a.k.weight");
+        assertThat(plan(lora("a.k"), "'lora_bias':[]").notes()).isEmpty();
+    }
+
     @ParameterizedTest
     @CsvSource(
             delimiter = '|',

@@ -232,7 +232,7 @@ final class PeftConfigReader {
     }
 
     private Integer integer() throws IOException {
-        return parser.currentToken() == JsonToken.VALUE_NUMBER_INT ? parser.getIntValue() : null;
+        return parser.currentToken() == JsonToken.VALUE_NUMBER_INT ? (Integer) (int) parser.getDoubleValue() : null;
     }
 
     /** A number of rows. */

@@ -344,6 +344,8 @@ class PeftConfigTest {
             assertThatThrownBy(() -> PeftConfig.parse(broken)).isInstanceOf(IOException.class);
         }
         assertThatCode(() -> PeftConfig.parse(json)).doesNotThrowAnyException();
+        assertThatCode(() -> parse("{\"num_cayley_neumann_terms\":99999999999,\"layers_to_transform\":[99999999999]}"))
+                .doesNotThrowAnyException();
         assertThatCode(() -> parse(" \n{\"" + "x".repeat(60_000) + "\":" + "9".repeat(2_000) + "}\n "))
                 .doesNotThrowAnyException();
     }

@@ -17,7 +17,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The expectations are those of Python: {@code re.match(rf"(.*\.)?({key})$", path)}. */
-@Timeout(5)
+@Timeout(20)
 class PeftExpressionsTest {
     private static final String PATH = "model.layers.10.self_attn.q_proj";
 

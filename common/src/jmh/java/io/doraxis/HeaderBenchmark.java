@@ -94,7 +94,7 @@ public class HeaderBenchmark {
     public Map<String, Prediction> parseClassifyAndPredict(Bytes bytes) throws Exception {
         AdapterIndex adapter = AdapterIndex.of(read(bytes), TensorData.NONE, null);
         CheckpointVerdict verdict = AxisClassifier.classify(adapter.modules(), adapter.claims(), TensorData.NONE);
-        return ConsumerRules.bundled().predict(adapter, verdict, null);
+        return ConsumerRules.bundled().predict(adapter, verdict, null, null);
     }
 
     private record Headless(long length) implements RangeReader {

@@ -81,7 +81,7 @@ final class ModuleReader {
         Integer rank = layer.rank;
         boolean bothFull = layer.algorithm == Algorithm.LOKR && tensors.hasAll(LOKR_W1, LOKR_W2);
         if (bothFull && config != null) {
-            rank = config.rankOf(AdapterIndex.peftPath(name));
+            rank = config.rank(AdapterIndex.peftPath(name));
         }
         Scaling scaling = scaling(name, tensors, layer, bothFull);
         List<String> notes = scaling.note().isEmpty() ? List.of() : List.of(scaling.note());

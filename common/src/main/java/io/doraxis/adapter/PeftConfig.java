@@ -1,25 +1,24 @@
 package io.doraxis.adapter;
 
-import com.fasterxml.jackson.core.JsonFactory;
-import com.fasterxml.jackson.core.JsonParser;
-import com.fasterxml.jackson.core.JsonToken;
-import com.fasterxml.jackson.core.json.JsonReadFeature;
+import io.doraxis.tensorfile.Printable;
 import java.io.IOException;
-import java.util.ArrayList;
-import java.util.HashSet;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalDouble;
-import java.util.Set;
+import java.util.stream.Stream;
 
 /**
  * What {@code adapter_config.json} says, as far as shapes and scales depend on it. Names and defaults are PEFT 0.21's.
  *
- * @param rank {@code r}; null when absent
- * @param alpha {@code lora_alpha}, or for LoHa and LoKr {@code alpha}; null when absent
+ * @param rank {@code r}; null where it is none
+ * @param alpha {@code lora_alpha}, or for LoHa and LoKr {@code alpha}; null where it is no number
+ * @param rankPattern with null for what is no rank
+ * @param alphaPattern with null for what is no number
  * @param transform what IA3's and OFT's layers depend on
+ * @param initial {@code init_lora_weights} of LoRA where it is a text; null for any other
+ * @param activated whether tokens turn it on ({@code alora_invocation_tokens})
+ * @param biased whether its layers have a bias beside the product ({@code lora_bias})
+ * @param fault the first field for which PEFT raises, and what it holds; null without one
  * @param fields names of all its fields, the first few hundred
  * @param expressions that its fields hold
  */
@@ -35,29 +34,24 @@ public record PeftConfig(
         PeftTargets targets,
         String baseModel,
         PeftTransform transform,
+        String initial,
+        boolean activated,
+        boolean biased,
+        String fault,
         List<String> fields,
         PeftExpressions expressions) {
-    /** Python's parser, which PEFT uses, takes NaN and Infinity too. */
-    private static final JsonFactory JSON = JsonFactory.builder()
-            .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
-            .build();
+    /** Types of which a scale and a rank of factors are asked. */
+    private static final List<String> PRODUCTS = List.of("LORA", "LOHA", "LOKR");
 
-    private static final int MAX_FIELDS = 300;
-    private static final int DEFAULT_RANK = 8;
-    private static final double DEFAULT_ALPHA = 8;
+    private static final int MAX_SHOWN = 120;
 
     /**
-     * Reads the file's bytes.
+     * Reads the file's bytes, as Python's {@code json.load} reads a file of UTF-8.
      *
      * @throws IOException if they are not a JSON object of PEFT's form
      */
     public static PeftConfig parse(byte[] json) throws IOException {
-        try (JsonParser parser = JSON.createParser(json)) {
-            if (parser.nextToken() != JsonToken.START_OBJECT) {
-                throw new IOException("adapter_config.json: not a JSON object");
-            }
-            return new Reader(parser).read();
-        }
+        return PeftConfigReader.parse(json);
     }
 
     /** Whether PEFT has its {@code peft_type}. */
@@ -67,40 +61,113 @@ public record PeftConfig(
 
     /** The scale of a module's product, by PEFT's own rules. */
     Scaling scaling(String path) {
-        OptionalDouble rank = ranks(path);
-        OptionalDouble alpha = expressions.first(alphaPattern, this.alpha == null ? DEFAULT_ALPHA : this.alpha, path);
-        if (rank.isEmpty() || alpha.isEmpty()) {
-            return new Scaling(null, null, "an expression of adapter_config.json was not tried");
+        Lookup<Integer> rank = rankOf(path);
+        Lookup<Double> alpha = alphaOf(path);
+        String why = fault != null ? fault : rank.why != null ? rank.why : alpha.why;
+        if (why != null) {
+            return new Scaling(alpha.value, null, why);
         }
-        return scaling(rank.getAsDouble(), alpha.getAsDouble());
-    }
-
-    private Scaling scaling(double rank, double alpha) {
-        if (!(rank > 0) || !Double.isFinite(alpha)) {
-            return new Scaling(alpha, null, "adapter_config.json gives no scale");
+        if (!Double.isFinite(alpha.value)) {
+            return new Scaling(alpha.value, null, "adapter_config.json gives no scale");
         }
-        return new Scaling(alpha, alpha / (useRslora ? Math.sqrt(rank) : rank), "alpha from adapter_config.json");
+        double divisor = useRslora ? Math.sqrt(rank.value) : rank.value;
+        return new Scaling(alpha.value, alpha.value / divisor, "alpha from adapter_config.json");
     }
 
-    private OptionalDouble ranks(String path) {
-        return expressions.first(rankPattern, rank == null ? DEFAULT_RANK : rank, path);
+    /**
+     * What a module gets.
+     *
+     * @param value null where it is not known
+     * @param why it is not known
+     * @param raises whether PEFT raises for it
+     */
+    private record Lookup<T>(T value, String why, boolean raises) {}
+
+    private Lookup<Integer> rankOf(String path) {
+        Lookup<Double> found = lookup("rank_pattern", rankPattern, path, "r", rank == null ? null : (double) rank);
+        return new Lookup<>(found.value == null ? null : found.value.intValue(), found.why, found.raises);
     }
 
-    /** The rank that PEFT gives a module; null where it cannot be told. */
-    Integer rankOf(String path) {
-        OptionalDouble rank = ranks(path);
-        return rank.isPresent() ? Integer.valueOf((int) rank.getAsDouble()) : null;
+    private Lookup<Double> alphaOf(String path) {
+        return lookup("alpha_pattern", alphaPattern, path, "alpha", alpha);
+    }
+
+    private Lookup<Double> lookup(
+            String field, Map<String, Double> pattern, String path, String otherField, Double otherwise) {
+        PeftExpressions.Found found = expressions.first(pattern, path);
+        if (found.untold() != null) {
+            String took =
+                    isGivenUp() ? "'s expressions took too long, such as " : ": it is not known what this matches: ";
+            return new Lookup<>(null, field + took + clip(found.untold()), false);
+        }
+        Double value = found.key() == null ? otherwise : found.value();
+        String holder = found.key() == null ? otherField : field + " of " + clip(found.key());
+        return value == null
+                ? new Lookup<>(null, fault != null ? fault : holder + " is no number that PEFT takes", true)
+                : new Lookup<>(value, null, false);
+    }
+
+    /** The rank that PEFT gives a module; null where it is not known. */
+    Integer rank(String path) {
+        return rankOf(path).value;
+    }
+
+    /** For which field PEFT raises when it makes the module, or before; null without. */
+    public String fault(AdapterModule module) {
+        return fault != null || module.scale() != null ? fault : fault(module.peftPath());
+    }
+
+    String fault(String path) {
+        if (fault != null || !isProduct(peftType)) {
+            return fault;
+        }
+        Lookup<?> rank = rankOf(path);
+        Lookup<?> alpha = alphaOf(path);
+        return rank.raises ? rank.why : alpha.raises ? alpha.why : null;
     }
 
     /** Whether PEFT makes the module's factors of another rank than they have, and so cannot load them. */
     public boolean givesOtherRank(AdapterModule module) {
-        Integer rank = module.rank() == null ? null : rankOf(module.peftPath());
-        return rank != null && !rank.equals(module.rank());
+        Integer given = rank(module.peftPath());
+        return module.rank() != null && given != null && !module.rank().equals(given);
     }
 
-    /** Whether PEFT adapts the module at that path, by its own rules; true where it cannot be told. */
-    public boolean targets(String path) {
+    /** Whether PEFT adapts the module at that path, by its own rules; empty where it cannot be told. */
+    public Optional<Boolean> targets(String path) {
         return targets.include(path, expressions);
+    }
+
+    /** Whether PEFT may raise for a key of a pattern, all of which it tries in the end, or read it in another way. */
+    public boolean hasUntoldKeys() {
+        return Stream.of(rankPattern, alphaPattern)
+                .flatMap(pattern -> pattern.keySet().stream())
+                .anyMatch(expressions::isUntold);
+    }
+
+    /** Whether PEFT changes the base weights when it makes the layers, so that the factors alone are not the change. */
+    public boolean changesBase() {
+        return initial != null
+                && (initial.startsWith("pissa")
+                        || initial.startsWith("corda")
+                        || initial.equalsIgnoreCase("olora")
+                        || initial.equals("loftq")
+                        || initial.equals("lora_ga"));
+    }
+
+    /** Whether it makes the same change of the base each time. */
+    public boolean repeatsInitial() {
+        return initial.equals("pissa") || initial.equalsIgnoreCase("olora");
+    }
+
+    /** Why its modules are no change of the weights that the file alone tells; null where they are. */
+    public String unmergeable() {
+        if (changesBase()) {
+            return "init_lora_weights is " + clip(initial)
+                    + ": PEFT changes the base weights too, so the factors alone are not the change";
+        }
+        return activated
+                ? "alora_invocation_tokens: it acts behind these tokens only, and PEFT does not merge it"
+                : null;
     }
 
     /**
@@ -117,186 +184,16 @@ public record PeftConfig(
                 : Optional.of(names.names().stream().anyMatch(path::endsWith));
     }
 
+    static boolean isProduct(String peftType) {
+        return peftType != null && PRODUCTS.contains(peftType);
+    }
+
+    static String clip(String text) {
+        return Printable.of(text, MAX_SHOWN);
+    }
+
     /** Whether its expressions took too long, so that some modules were matched with none of them. */
     public boolean isGivenUp() {
         return expressions.isGivenUp();
-    }
-
-    private static final class Reader {
-        private final JsonParser parser;
-        private String peftType;
-        private Integer rank;
-        private Double loraAlpha;
-        private Double plainAlpha;
-        private boolean useDora;
-        private boolean useRslora;
-        private boolean fanInFanOut;
-        private Map<String, Double> rankPattern = Map.of();
-        private Map<String, Double> alphaPattern = Map.of();
-        private PeftNames targetModules = PeftNames.NONE;
-        private PeftNames excludeModules = PeftNames.NONE;
-        private List<String> modulesToSave = List.of();
-        private Set<Integer> layersToTransform = Set.of();
-        private List<String> layersPattern = List.of();
-        private String baseModel;
-        private PeftNames feedforward = PeftTransform.DEFAULT.feedforward();
-        private boolean constrained;
-        private double epsilon = PeftTransform.DEFAULT.epsilon();
-        private boolean shared;
-        private boolean series = PeftTransform.DEFAULT.series();
-        private int terms = PeftTransform.DEFAULT.terms();
-        private String version;
-        private final List<String> fields = new ArrayList<>();
-
-        Reader(JsonParser parser) {
-            this.parser = parser;
-        }
-
-        PeftConfig read() throws IOException {
-            while (parser.nextToken() == JsonToken.FIELD_NAME) {
-                String field = parser.currentName();
-                parser.nextToken();
-                if (fields.size() < MAX_FIELDS) {
-                    fields.add(field);
-                }
-                readField(field);
-            }
-            return new PeftConfig(
-                    peftType,
-                    rank,
-                    hasPlainAlpha() ? plainAlpha : loraAlpha,
-                    useDora,
-                    useRslora && !hasPlainAlpha(),
-                    fanInFanOut,
-                    rankPattern,
-                    alphaPattern,
-                    new PeftTargets(targetModules, excludeModules, modulesToSave, layersToTransform, layersPattern),
-                    baseModel,
-                    new PeftTransform(feedforward, constrained, epsilon, shared, series, terms, version),
-                    List.copyOf(fields),
-                    new PeftExpressions());
-        }
-
-        /** Whether alpha is called so; it is {@code lora_alpha} elsewhere, and PEFT ignores the other one. */
-        private boolean hasPlainAlpha() {
-            return "LOHA".equals(peftType) || "LOKR".equals(peftType);
-        }
-
-        private void readField(String field) throws IOException {
-            switch (field) {
-                case "peft_type" -> peftType = text();
-                case "r" -> rank = integer();
-                case "lora_alpha" -> loraAlpha = number();
-                case "alpha" -> plainAlpha = number();
-                case "use_dora" -> useDora = isTrue();
-                case "use_rslora" -> useRslora = isTrue();
-                case "fan_in_fan_out" -> fanInFanOut = isTrue();
-                case "rank_pattern" -> rankPattern = numbers();
-                case "alpha_pattern" -> alphaPattern = numbers();
-                case "target_modules" -> targetModules = names();
-                case "exclude_modules" -> excludeModules = names();
-                case "modules_to_save" -> modulesToSave = texts();
-                case "layers_to_transform" -> layersToTransform = integers();
-                case "layers_pattern" -> layersPattern = texts();
-                case "base_model_name_or_path" -> baseModel = text();
-                default -> readTransform(field);
-            }
-            parser.skipChildren(); // of a list or object that was not expected there
-        }
-
-        private void readTransform(String field) throws IOException {
-            switch (field) {
-                case "feedforward_modules" ->
-                    feedforward = parser.currentToken() == JsonToken.VALUE_NULL ? null : names();
-                case "coft" -> constrained = isTrue();
-                case "eps" -> epsilon = numberOr(PeftTransform.DEFAULT.epsilon());
-                case "block_share" -> shared = isTrue();
-                case "use_cayley_neumann" -> series = isTrue();
-                case "num_cayley_neumann_terms" -> {
-                    Integer given = integer();
-                    terms = given == null ? PeftTransform.DEFAULT.terms() : given;
-                }
-                case "peft_version" -> version = text();
-                default -> {}
-            }
-        }
-
-        private boolean isTrue() {
-            return parser.currentToken() == JsonToken.VALUE_TRUE;
-        }
-
-        private Integer integer() throws IOException {
-            return parser.currentToken() == JsonToken.VALUE_NUMBER_INT ? parser.getIntValue() : null;
-        }
-
-        private double numberOr(double absent) throws IOException {
-            Double number = number();
-            return number == null ? absent : number;
-        }
-
-        private String text() throws IOException {
-            parser.skipChildren();
-            return parser.currentToken() == JsonToken.VALUE_STRING ? parser.getText() : null;
-        }
-
-        private Double number() throws IOException {
-            parser.skipChildren();
-            return parser.currentToken().isNumeric() ? parser.getDoubleValue() : null;
-        }
-
-        private PeftNames names() throws IOException {
-            boolean isExpression = parser.currentToken() == JsonToken.VALUE_STRING;
-            return new PeftNames(texts(), isExpression);
-        }
-
-        private List<String> texts() throws IOException {
-            List<String> texts = new ArrayList<>();
-            if (parser.currentToken() == JsonToken.VALUE_STRING) {
-                texts.add(parser.getText());
-            } else if (parser.currentToken() == JsonToken.START_ARRAY) {
-                while (parser.nextToken() != JsonToken.END_ARRAY) {
-                    if (parser.currentToken() == JsonToken.VALUE_STRING) {
-                        texts.add(parser.getText());
-                    }
-                    parser.skipChildren();
-                }
-            } else {
-                parser.skipChildren();
-            }
-            return List.copyOf(texts);
-        }
-
-        /** A number, or a list of some. */
-        private Set<Integer> integers() throws IOException {
-            Set<Integer> integers = new HashSet<>();
-            if (parser.currentToken() == JsonToken.VALUE_NUMBER_INT) {
-                integers.add(parser.getIntValue());
-            } else if (parser.currentToken() == JsonToken.START_ARRAY) {
-                while (parser.nextToken() != JsonToken.END_ARRAY) {
-                    if (parser.currentToken() == JsonToken.VALUE_NUMBER_INT) {
-                        integers.add(parser.getIntValue());
-                    }
-                    parser.skipChildren();
-                }
-            }
-            return Set.copyOf(integers);
-        }
-
-        private Map<String, Double> numbers() throws IOException {
-            Map<String, Double> numbers = new LinkedHashMap<>();
-            if (parser.currentToken() == JsonToken.START_OBJECT) {
-                while (parser.nextToken() == JsonToken.FIELD_NAME) {
-                    String key = parser.currentName();
-                    parser.nextToken();
-                    if (parser.currentToken().isNumeric()) {
-                        numbers.put(key, parser.getDoubleValue());
-                    }
-                    parser.skipChildren();
-                }
-            } else {
-                parser.skipChildren();
-            }
-            return numbers;
-        }
     }
 }

@@ -5,7 +5,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalDouble;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 
@@ -23,81 +22,87 @@ final class PeftExpressions {
     /** One step reads a character with that many characters of an expression. */
     private static final int LENGTH_PER_STEP = 64;
 
-    /**
-     * What makes {@code java.util.regex} fail or repeat without reading, or read beyond a path: repetitions of what may be
-     * empty, flags, looks behind, looks ahead at nothing, rare escapes. Hardly anybody needs these for names.
-     */
-    private static final Pattern UNCOUNTABLE =
-            Pattern.compile("(?<![\\].dw])\\{|\\{(?![1-9])|\\(\\?(?:[^:=!]|[=!](?![\\w.\\\\\\[]))|\\\\[^\\WdSwbB]");
-
     /** In a name: any character, as an unescaped dot means. */
     private static final char ANY = '\0';
 
-    private final Map<String, Optional<Names>> lists = new HashMap<>();
-    private final Map<String, Optional<Pattern>> patterns = new HashMap<>();
+    /** The first character behind the printable ones of ASCII. */
+    private static final char DELETE = 0x7f;
+
+    private static final Optional<Boolean> TRUE = Optional.of(true);
+    private static final Optional<Boolean> FALSE = Optional.of(false);
+
+    private final Map<String, Expression> read = new HashMap<>();
     private long steps = MAX_STEPS;
 
     /**
-     * An expression that is a list of names.
+     * What the first key that matches says.
      *
-     * @param whole whether they are whole paths also where the end of one would do
+     * @param value null where none matches, or where its own is none
+     * @param untold the key at which the search ended, since it cannot be told whether it matches; null without one
      */
-    private record Names(List<String> names, boolean whole) {}
+    record Found(String key, Double value, String untold) {
+        static final Found NONE = new Found(null, null, null);
+    }
 
     /**
-     * The value of the first key that matches, as {@code get_pattern_key} in PEFT's {@code utils/other.py} looks it up.
+     * An expression, read once.
      *
-     * @param otherwise the value where none matches
-     * @return empty where it cannot be told
+     * @param names of which it is a list; null where it is none
+     * @param whole whether a name is a whole path also where the end of one would do
+     * @param pattern null for a list of names, and where it is broken or not tried
      */
-    OptionalDouble first(Map<String, Double> values, double otherwise, String path) {
-        for (Map.Entry<String, Double> entry : values.entrySet()) {
+    private record Expression(List<String> names, boolean whole, Pattern pattern) {}
+
+    /** The first key that matches, as {@code get_pattern_key} in PEFT's {@code utils/other.py} looks it up. */
+    Found first(Map<String, Double> patterns, String path) {
+        for (Map.Entry<String, Double> entry : patterns.entrySet()) {
             Optional<Boolean> matches = matchesEnd(entry.getKey(), path);
             if (matches.isEmpty()) {
-                return OptionalDouble.empty();
+                return new Found(null, null, entry.getKey());
             }
             if (matches.get()) {
-                return OptionalDouble.of(entry.getValue());
+                return new Found(entry.getKey(), entry.getValue(), null);
             }
         }
-        return OptionalDouble.of(otherwise);
+        return Found.NONE;
     }
 
     /** Python's {@code re.match(rf"(.*\.)?({key})$", path)}; empty where it cannot be told. */
     Optional<Boolean> matchesEnd(String key, String path) {
-        Optional<Names> list = lists.computeIfAbsent(key, PeftExpressions::list);
-        return list.isPresent()
-                ? told(isNamed(list.get().names, !list.get().whole, path))
-                : matchesPattern("(.*\\.)?(" + key + ")", path);
+        Expression alone = read.computeIfAbsent(key, PeftExpressions::read);
+        if (alone.names != null) {
+            return told(isNamed(alone.names, !alone.whole, path));
+        }
+        return alone.pattern == null ? Optional.empty() : matches("(.*\\.)?(" + key + ")", path);
+    }
+
+    /** Whether no path can tell what it matches. */
+    boolean isUntold(String key) {
+        Expression alone = read.computeIfAbsent(key, PeftExpressions::read);
+        return alone.names == null && alone.pattern == null;
     }
 
     /** Python's {@code re.fullmatch}; empty where it cannot be told. */
     Optional<Boolean> matches(String expression, String path) {
-        Optional<Names> list = lists.computeIfAbsent(expression, PeftExpressions::list);
-        return list.isPresent() ? told(isNamed(list.get().names, false, path)) : matchesPattern(expression, path);
-    }
-
-    private Optional<Boolean> matchesPattern(String expression, String path) {
-        Optional<Pattern> pattern = patterns.computeIfAbsent(expression, PeftExpressions::compiled);
+        Expression known = read.computeIfAbsent(expression, PeftExpressions::read);
+        if (known.names != null) {
+            return told(isNamed(known.names, false, path));
+        }
         int cost = 1 + expression.length() / LENGTH_PER_STEP;
         steps -= cost;
-        if (pattern.isEmpty() || isGivenUp() || path.indexOf('\n') >= 0) {
+        if (known.pattern == null || isGivenUp() || !isPlain(path)) {
             return Optional.empty();
         }
         try {
-            return Optional.of(pattern.get().matcher(new Endless(path, cost)).lookingAt());
+            return Optional.of(known.pattern.matcher(new Endless(path, cost)).lookingAt());
         } catch (GivenUp | StackOverflowError e) {
             return Optional.empty();
         }
     }
 
-    /** Those of the expressions looked at that are broken, or of a kind that is not tried. */
-    List<String> untried() {
-        return patterns.entrySet().stream()
-                .filter(entry -> entry.getValue().isEmpty())
-                .map(Map.Entry::getKey)
-                .sorted()
-                .toList();
+    /** Whether {@code \w} and others mean the same in Python. */
+    private static boolean isPlain(String path) {
+        return path.chars().allMatch(c -> c >= ' ' && c < DELETE);
     }
 
     /** Whether the path is one of the names, or ends with one behind a dot; empty where it cannot be told. */
@@ -106,7 +111,7 @@ final class PeftExpressions {
     }
 
     private Optional<Boolean> told(boolean named) {
-        return isGivenUp() ? Optional.empty() : Optional.of(named);
+        return isGivenUp() ? Optional.empty() : named ? TRUE : FALSE;
     }
 
     /** Whether all steps were taken, so that some expressions were not tried to the end. */
@@ -114,23 +119,28 @@ final class PeftExpressions {
         return steps < 0;
     }
 
-    /** {@code ^(a\.b|a\.c)$}, {@code ^a\.b} or {@code a|b}; empty for any other expression. */
-    private static Optional<Names> list(String expression) {
-        boolean enclosed = expression.startsWith("^(") && expression.endsWith(")$");
-        boolean whole = enclosed || expression.startsWith("^") && expression.indexOf('|') < 0;
-        String list = enclosed ? expression.substring(2, expression.length() - 2) : expression.substring(whole ? 1 : 0);
-        List<String> names = new ArrayList<>();
-        for (String alternative : list.split("\\|", -1)) {
-            Optional<String> name = name(alternative);
-            if (name.isEmpty()) {
-                return Optional.empty();
-            }
-            names.add(name.get());
-        }
-        return Optional.of(new Names(names, whole));
+    private static Expression read(String expression) {
+        boolean list = expression.startsWith("^(") && expression.endsWith(")$");
+        boolean whole = list || expression.startsWith("^") && expression.indexOf('|') < 0;
+        List<String> names =
+                names(list ? expression.substring(2, expression.length() - 2) : expression.substring(whole ? 1 : 0));
+        return names != null ? new Expression(names, whole, null) : new Expression(null, false, compiled(expression));
     }
 
-    private static Optional<String> name(String expression) {
+    /** {@code a\.b|a\.c}: names; null for any other expression. */
+    private static List<String> names(String expression) {
+        List<String> names = new ArrayList<>();
+        for (String alternative : expression.split("\\|", -1)) {
+            String name = name(alternative);
+            if (name == null) {
+                return null;
+            }
+            names.add(name);
+        }
+        return names;
+    }
+
+    private static String name(String expression) {
         StringBuilder name = new StringBuilder(expression.length());
         for (int i = 0; i < expression.length(); i++) {
             char c = expression.charAt(i);
@@ -140,10 +150,10 @@ final class PeftExpressions {
             } else if (c == '_' || c == '-' || c == '.' || Character.isLetterOrDigit(c)) {
                 name.append(c == '.' ? ANY : c);
             } else {
-                return Optional.empty();
+                return null;
             }
         }
-        return Optional.of(name.toString());
+        return name.toString();
     }
 
     private boolean isNamed(List<String> names, boolean byItsEnd, String path) {
@@ -169,16 +179,16 @@ final class PeftExpressions {
         return true;
     }
 
-    /** For {@link Endless} paths, of which it matches the first line; empty where the expression is broken or not tried. */
-    private static Optional<Pattern> compiled(String expression) {
-        if (expression.length() > MAX_LENGTH || UNCOUNTABLE.matcher(expression).find()) {
-            return Optional.empty();
+    /** For {@link Endless} paths, of which it matches the first line; null where the expression is broken or not tried. */
+    private static Pattern compiled(String expression) {
+        if (expression.length() > MAX_LENGTH || !PeftSyntax.isShared(expression)) {
+            return null;
         }
         try {
             String withinLine = expression.replace("[^", "[^\n");
-            return Optional.of(Pattern.compile("(?:" + withinLine + ")(?=\n)", Pattern.UNIX_LINES | Pattern.MULTILINE));
+            return Pattern.compile("(?:" + withinLine + ")(?=\n)", Pattern.UNIX_LINES | Pattern.MULTILINE);
         } catch (PatternSyntaxException | StackOverflowError e) {
-            return Optional.empty();
+            return null;
         }
     }
 

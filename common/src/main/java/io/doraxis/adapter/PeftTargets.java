@@ -1,6 +1,7 @@
 package io.doraxis.adapter;
 
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Pattern;
 
@@ -15,6 +16,8 @@ import java.util.regex.Pattern;
  */
 public record PeftTargets(
         PeftNames modules, PeftNames excluded, List<String> saved, Set<Integer> layers, List<String> layersPattern) {
+    private static final Optional<Boolean> TRUE = Optional.of(true);
+    private static final Optional<Boolean> FALSE = Optional.of(false);
     private static final String ALL_LINEAR = "all-linear";
     private static final Pattern NUMBER = Pattern.compile("\\d{1,9}");
 
@@ -26,45 +29,62 @@ public record PeftTargets(
         return modules.isEmpty();
     }
 
-    /** Whether the module at that path has an adapter; true where it cannot be told. */
-    boolean include(String path, PeftExpressions expressions) {
-        if (excluded.include(path, expressions).orElse(false) || isSaved(path, expressions)) {
-            return false;
+    /** Whether the module at that path has an adapter; empty where it cannot be told. */
+    Optional<Boolean> include(String path, PeftExpressions expressions) {
+        Optional<Boolean> without = or(excluded.include(path, expressions), isSaved(path, expressions));
+        Optional<Boolean> within = modules.isEmpty()
+                        || modules.isExpression() && modules.names().get(0).equalsIgnoreCase(ALL_LINEAR)
+                ? TRUE
+                : modules.include(path, expressions);
+        if (!modules.isExpression() && !modules.isEmpty() && !modules.names().contains(path)) {
+            within = not(or(not(within), not(isInLayers(path, expressions))));
         }
-        if (modules.isEmpty()
-                || modules.isExpression() && modules.names().get(0).equalsIgnoreCase(ALL_LINEAR)) {
-            return true;
-        }
-        return modules.include(path, expressions).orElse(true)
-                && (modules.isExpression() || modules.names().contains(path) || isInLayers(path, expressions));
+        return not(or(without, not(within)));
     }
 
-    private boolean isSaved(String path, PeftExpressions expressions) {
-        return saved.stream()
-                .anyMatch(name -> expressions
-                        .matches("(^|.*\\.)" + name + "($|\\..*)", path)
-                        .orElse(false));
+    private Optional<Boolean> isSaved(String path, PeftExpressions expressions) {
+        Optional<Boolean> any = FALSE;
+        for (String name : saved) {
+            any = or(any, expressions.matches("(^|.*\\.)" + name + "($|\\..*)", path));
+        }
+        return any;
+    }
+
+    /** Empty where it cannot be told. */
+    private static Optional<Boolean> or(Optional<Boolean> one, Optional<Boolean> other) {
+        return one.equals(TRUE) || other.equals(TRUE) ? TRUE : one.isEmpty() ? one : other;
+    }
+
+    private static Optional<Boolean> not(Optional<Boolean> one) {
+        return one.map(it -> !it);
     }
 
     /** The first number behind one of the patterns decides; without these the first behind two names. */
-    private boolean isInLayers(String path, PeftExpressions expressions) {
+    private Optional<Boolean> isInLayers(String path, PeftExpressions expressions) {
         if (layers.isEmpty()) {
-            return true;
+            return TRUE;
         }
         String[] names = path.split("\\.", MAX_NAMES);
         int end = names[0].length();
         for (int i = 1; i < names.length - 1; i++) {
-            if (NUMBER.matcher(names[i]).matches()
-                    && (layersPattern.isEmpty() ? i > 1 : isPattern(path.substring(0, end), expressions))) {
-                return layers.contains(Integer.parseInt(names[i]));
+            if (NUMBER.matcher(names[i]).matches()) {
+                Optional<Boolean> isLayer =
+                        layersPattern.isEmpty() ? Optional.of(i > 1) : isPattern(path.substring(0, end), expressions);
+                if (!isLayer.equals(FALSE)) {
+                    boolean named = layers.contains(Integer.parseInt(names[i]));
+                    return isLayer.map(it -> named);
+                }
             }
             end += 1 + names[i].length();
         }
-        return false;
+        return FALSE;
     }
 
-    private boolean isPattern(String path, PeftExpressions expressions) {
-        return layersPattern.stream()
-                .anyMatch(pattern -> expressions.matchesEnd(pattern, path).orElse(true));
+    private Optional<Boolean> isPattern(String path, PeftExpressions expressions) {
+        Optional<Boolean> any = FALSE;
+        for (String pattern : layersPattern) {
+            any = or(any, expressions.matchesEnd(pattern, path));
+        }
+        return any;
     }
 }

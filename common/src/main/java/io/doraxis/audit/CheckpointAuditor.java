@@ -24,6 +24,7 @@ import io.doraxis.naming.FamilyClaims;
 import io.doraxis.naming.FamilyMatch;
 import io.doraxis.tensorfile.Finding;
 import io.doraxis.tensorfile.PickleScan;
+import io.doraxis.tensorfile.Reason;
 import io.doraxis.tensorfile.Tally;
 import io.doraxis.tensorfile.TensorData;
 import io.doraxis.tensorfile.TensorIndex;
@@ -108,6 +109,7 @@ public final class CheckpointAuditor {
         SideFiles sideFiles = new SideFiles(log);
         Optional<PeftConfig> config =
                 checkpoint.form() == Checkpoint.Form.PEFT_DIRECTORY ? sideFiles.peftConfig(side) : Optional.empty();
+        Reason unread = config.isEmpty() ? log.reading(0).reason() : null;
         Optional<ShardIndex> shardIndex =
                 checkpoint.form() == Checkpoint.Form.SHARDED ? sideFiles.shardIndex(side) : Optional.empty();
         Map<String, String> claims = sideFiles.claims(checkpoint, side, card);
@@ -122,7 +124,7 @@ public final class CheckpointAuditor {
             TensorIndex index = parts.size() == 1 ? parts.get(0).index() : joined(parts);
             log.findings().addAll(index.findings());
             TensorData data = files.size() == 1 ? weightFiles.values(values, files.get(0), index) : TensorData.NONE;
-            contents = contents(checkpoint, index, parts, config.orElse(null), claims, data, log.findings());
+            contents = contents(checkpoint, index, parts, config.orElse(null), unread, claims, data, log.findings());
         }
         warnOfPickles(log);
         return new CheckpointAudit(
@@ -144,6 +146,7 @@ public final class CheckpointAuditor {
             TensorIndex index,
             List<Part> parts,
             PeftConfig config,
+            Reason unread,
             Map<String, String> claims,
             TensorData data,
             List<Finding> findings) {
@@ -185,7 +188,7 @@ public final class CheckpointAuditor {
                         DialectClassifier.classify(adapter),
                         verdict,
                         values.orElse(null),
-                        rules.predict(adapter, verdict, config)));
+                        rules.predict(adapter, verdict, config, unread)));
     }
 
     private static List<String> conflicts(

@@ -3,16 +3,22 @@ package io.doraxis.consumer;
 import io.doraxis.adapter.AdapterIndex;
 import io.doraxis.adapter.PeftConfig;
 import io.doraxis.dora.CheckpointVerdict;
+import io.doraxis.tensorfile.Reason;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 /** What is known about the programs that read adapters, as versioned rules over facts of the file. */
 public final class ConsumerRules {
     private static final String RESOURCE = "consumers.json";
+
+    /** In a reason: the field of adapter_config.json that is wrong, and what it holds. */
+    private static final String FIELD = "FIELD";
+
     private static final ConsumerRules BUNDLED = load();
 
     private final String version;
@@ -52,17 +58,31 @@ public final class ConsumerRules {
      * What each consumer will do with the file, in the order of the rules file.
      *
      * @param index of a file with at least one module: of anything else no consumer makes anything
-     * @param config of a PEFT directory; null without one
+     * @param config of a PEFT directory; null without one, or where it could not be read
+     * @param unread why it could not be read; null otherwise
      */
-    public Map<String, Prediction> predict(AdapterIndex index, CheckpointVerdict verdict, PeftConfig config) {
+    public Map<String, Prediction> predict(
+            AdapterIndex index, CheckpointVerdict verdict, PeftConfig config, Reason unread) {
         Map<String, Prediction> predictions = new LinkedHashMap<>();
         if (index.modules().isEmpty()) {
             return predictions;
         }
-        long[] factSets = FactSets.of(index, verdict, config);
+        long[] factSets = FactSets.of(index, verdict, config, unread);
         for (Consumer consumer : consumers) {
-            predictions.put(consumer.name(), consumer.predict(factSets));
+            predictions.put(consumer.name(), named(consumer.predict(factSets), index, config));
         }
         return predictions;
+    }
+
+    private static Prediction named(Prediction prediction, AdapterIndex index, PeftConfig config) {
+        if (!prediction.reason().contains(FIELD)) {
+            return prediction;
+        }
+        String fault = index.modules().stream()
+                .map(config::fault)
+                .filter(Objects::nonNull)
+                .findFirst()
+                .orElse("a field of adapter_config.json");
+        return new Prediction(prediction.outcome(), prediction.reason().replace(FIELD, fault));
     }
 }

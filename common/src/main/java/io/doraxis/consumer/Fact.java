@@ -76,20 +76,27 @@ enum Fact {
     ALPHA,
     /** The scale is 1. */
     ALPHA_IS_RANK,
-    /** The product's scale is not known. */
+    /** The product's scale is not known, or the configuration has keys for which PEFT may raise. */
     ALPHA_UNREAD,
     ALPHA_ZERO,
     UP_BIAS,
     /** A scalar that LyCORIS folds into the factors when it saves. */
     SCALAR,
 
-    /** There is an adapter_config.json. */
+    /** There is an adapter_config.json, and it was read. */
     PEFT_CONFIG,
     PEFT_TYPE_UNKNOWN,
-    /** A type of PEFT's that this package has no keys of. */
+    /** A type of PEFT's that this package has no keys of; without PEFT_CONFIG the store did not give the file. */
     PEFT_TYPE_UNREAD,
     USE_DORA,
-    TARGETS_ABSENT,
+    /** PEFT raises for a field of the configuration, or, where there is no PEFT_CONFIG, cannot read it at all. */
+    PEFT_CONFIG_INVALID,
+    /** PEFT changes the base weights when it loads the adapter, or adapts behind some tokens only. */
+    MORE_THAN_FACTORS,
+    /** It changes them by numbers that it draws, or in another way than when the adapter was made. */
+    BASE_CHANGED_ANEW,
+    /** Which modules the configuration names is not known: it names none, or by an expression that is not told. */
+    TARGETS_UNTOLD,
     /** The configuration names other modules, or leaves this one out. */
     UNTARGETED,
     /** The module's keys are not those of the configuration's peft_type. */

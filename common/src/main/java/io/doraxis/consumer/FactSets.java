@@ -5,6 +5,7 @@ import io.doraxis.adapter.AdapterModule;
 import io.doraxis.adapter.PeftConfig;
 import io.doraxis.dora.CheckpointVerdict;
 import io.doraxis.tensorfile.Finding;
+import io.doraxis.tensorfile.Reason;
 import java.util.Arrays;
 import java.util.List;
 
@@ -15,10 +16,13 @@ final class FactSets {
 
     private FactSets() {}
 
-    /** @param config null without an adapter_config.json */
-    static long[] of(AdapterIndex index, CheckpointVerdict verdict, PeftConfig config) {
+    /**
+     * @param config null without an adapter_config.json
+     * @param unread why there is one, and no config; null where there is none
+     */
+    static long[] of(AdapterIndex index, CheckpointVerdict verdict, PeftConfig config, Reason unread) {
         List<AdapterModule> modules = index.modules();
-        long ofFile = ofFile(index, verdict);
+        long ofFile = ofFile(index, verdict) | PeftFacts.without(unread);
         PeftFacts peft = config == null ? null : new PeftFacts(config);
         ModuleFacts facts = new ModuleFacts();
         FactSets distinct = new FactSets();

@@ -6,6 +6,8 @@ import io.doraxis.adapter.Algorithm;
 import io.doraxis.adapter.ModuleTensors;
 import io.doraxis.adapter.PeftConfig;
 import io.doraxis.adapter.Role;
+import io.doraxis.tensorfile.Reason;
+import java.util.Optional;
 
 /** The facts that an adapter_config.json adds: of the file, and of each module. */
 final class PeftFacts {
@@ -21,7 +23,20 @@ final class PeftFacts {
                 | Fact.PEFT_TYPE_UNKNOWN.when(!known)
                 | Fact.PEFT_TYPE_UNREAD.when(known && algorithm == null)
                 | Fact.USE_DORA.when(config.useDora())
-                | Fact.TARGETS_ABSENT.when(config.targets().areAbsent());
+                | Fact.MORE_THAN_FACTORS.when(config.unmergeable() != null)
+                | Fact.BASE_CHANGED_ANEW.when(config.changesBase() && !config.repeatsInitial())
+                | Fact.ALPHA_UNREAD.when(config.hasUntoldKeys())
+                | Fact.TARGETS_UNTOLD.when(config.targets().areAbsent());
+    }
+
+    /**
+     * The facts of a file whose configuration is not there.
+     *
+     * @param why it could not be read; null where there is none
+     */
+    static long without(Reason why) {
+        boolean broken = why == Reason.INVALID_SIDE_FILE || why == Reason.CACHE_LINK;
+        return Fact.PEFT_CONFIG_INVALID.when(broken) | Fact.PEFT_TYPE_UNREAD.when(why != null && !broken);
     }
 
     private static Algorithm algorithm(String peftType) {
@@ -39,8 +54,12 @@ final class PeftFacts {
     long of(AdapterModule module) {
         String name = module.name();
         boolean prefixed = name.startsWith(AdapterIndex.PEFT_PREFIX);
+        String path = AdapterIndex.peftPath(name);
+        Optional<Boolean> targets = config.targets(path);
         return ofFile
-                | Fact.UNTARGETED.when(prefixed && !config.targets(module.peftPath()))
+                | Fact.PEFT_CONFIG_INVALID.when(config.fault(module) != null)
+                | Fact.TARGETS_UNTOLD.when(prefixed && targets.isEmpty())
+                | Fact.UNTARGETED.when(prefixed && !targets.orElse(true))
                 | Fact.OTHER_PEFT_TYPE.when(module.isComplete() && !hasKeys(module))
                 | Fact.RANK_MISMATCH.when(config.givesOtherRank(module));
     }

@@ -6,6 +6,7 @@ import io.doraxis.adapter.Algorithm;
 import io.doraxis.adapter.LayerKind;
 import io.doraxis.adapter.PeftConfig;
 import io.doraxis.adapter.PeftTransform;
+import io.doraxis.adapter.PeftTraps;
 import io.doraxis.adapter.Role;
 import io.doraxis.dora.ModuleAxis;
 import io.doraxis.merge.MergePlan.Replacement;
@@ -46,6 +47,11 @@ public final class MergePlanner {
     /** Modules with which PEFT computes something else than it merges. */
     private final List<String> overlapping = new ArrayList<>();
 
+    /** Weights of layers without a bias, to which the configuration adds one. */
+    private final List<String> unbiased = new ArrayList<>();
+
+    private final List<String> notes = new ArrayList<>();
+
     private MergePlanner(TensorIndex base, ModuleAxis assumed) {
         base.tensors().forEach(tensor -> this.base.put(tensor.name(), tensor));
         this.names = BaseNames.of(base.tensors());
@@ -71,6 +77,10 @@ public final class MergePlanner {
     }
 
     private void add(int number, MergeAdapter adapter) throws MergeRefusedException {
+        if (adapter.config() != null) {
+            requireMergeable(adapter.config());
+            PeftTraps.departures(adapter.index(), adapter.config()).forEach(finding -> notes.add(finding.detail()));
+        }
         Set<String> used = new HashSet<>();
         for (TensorInfo tensor : adapter.file().tensors()) {
             String name = replacedBy(tensor);
@@ -134,6 +144,9 @@ public final class MergePlanner {
                 add(weights, weight.name(), step);
             }
             moduleRow += count;
+            if (adapter.config() != null && adapter.config().biased() && !base.containsKey(biasOf(weight))) {
+                unbiased.add(weight.name());
+            }
             if (!(place instanceof Stacked)) {
                 placeBias(step, weight, place.shape(), used);
             }
@@ -210,6 +223,16 @@ public final class MergePlanner {
         return weight.name().substring(0, weight.name().length() - WEIGHT.length()) + "bias";
     }
 
+    private static void requireMergeable(PeftConfig config) throws MergeRefusedException {
+        if (config.unmergeable() != null) {
+            throw new MergeRefusedException(Code.UNSUPPORTED_MODULE, "adapter_config.json: " + config.unmergeable());
+        }
+        if (config.fault() != null) {
+            throw new MergeRefusedException(
+                    Code.SCALE_UNKNOWN, "adapter_config.json: " + config.fault() + ", for which PEFT raises");
+        }
+    }
+
     private static void requireMergeable(AdapterModule module) throws MergeRefusedException {
         String why = null;
         if (!module.isComplete()) {
@@ -229,7 +252,12 @@ public final class MergePlanner {
             case FULL, NORM, IA3, OFT, BOFT, TLORA -> false;
         };
         if (product && module.scale() == null) {
-            throw new MergeRefusedException(Code.SCALE_UNKNOWN, module.name() + ": alpha could not be read");
+            throw new MergeRefusedException(
+                    Code.SCALE_UNKNOWN,
+                    module.name() + ": "
+                            + (module.notes().isEmpty()
+                                    ? "alpha could not be read"
+                                    : String.join("; ", module.notes())));
         }
     }
 
@@ -300,11 +328,15 @@ public final class MergePlanner {
     }
 
     private MergePlan finished(int adapters, boolean allowUnmatched) throws MergeRefusedException {
-        List<String> notes = overlapping.isEmpty()
-                ? List.of()
-                : List.of(
-                        "merged as PEFT merges OFT into %d convolutions, such as %s; with the adapter loaded PEFT computes something else"
-                                .formatted(overlapping.size(), overlapping.get(0)));
+        if (!unbiased.isEmpty()) {
+            notes.add("lora_bias is true, with which PEFT does not merge into %d layers that have no bias, such as %s"
+                    .formatted(unbiased.size(), unbiased.get(0)));
+        }
+        if (!overlapping.isEmpty()) {
+            notes.add(
+                    "merged as PEFT merges OFT into %d convolutions, such as %s; with the adapter loaded PEFT computes something else"
+                            .formatted(overlapping.size(), overlapping.get(0)));
+        }
         MergePlan plan = new MergePlan(adapters, weights, biases, replaced, unmatched, notes);
         if (plan.touched() == 0) {
             throw new MergeRefusedException(

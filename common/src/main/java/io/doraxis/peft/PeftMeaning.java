@@ -72,7 +72,8 @@ final class PeftMeaning {
     private void judge(AdapterModule module) {
         String name = module.name();
         boolean found = config == null
-                || name.startsWith(AdapterIndex.PEFT_PREFIX) && config.targets(AdapterIndex.peftPath(name));
+                || name.startsWith(AdapterIndex.PEFT_PREFIX)
+                        && config.targets(AdapterIndex.peftPath(name)).orElse(false);
         if (!found) {
             ignored.add(name);
             return;

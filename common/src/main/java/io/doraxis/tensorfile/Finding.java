@@ -58,7 +58,7 @@ public record Finding(Code code, String detail) implements Serializable {
         UNRECOGNISED_TENSORS,
         /** Claims about the axis or the base model that the shapes contradict, or two different ones about the licence. */
         CLAIM_CONFLICT,
-        /** Expressions of adapter_config.json that are broken, of a kind that is not tried, or took too long. */
+        /** Expressions of adapter_config.json took too long and were given up, or PEFT raises for a field of it. */
         PEFT_CONFIG,
         /** Fields of adapter_config.json that PEFT 0.21 ignores. */
         PEFT_UNKNOWN_FIELD,
@@ -72,6 +72,8 @@ public record Finding(Code code, String detail) implements Serializable {
         PEFT_PATTERN,
         /** Tensors of another rank than adapter_config.json says. */
         PEFT_RANK,
+        /** init_lora_weights is one with which PEFT changes the base weights too: the factors alone are not the change. */
+        PEFT_BASE_CHANGED,
         /** Tensors beside adapter_config.json without the prefix that PEFT looks for. */
         PEFT_PREFIX_MISSING,
         /** Sparse, quantised, meta and other tensors that no safetensors file could hold: they are left out. */

@@ -374,6 +374,7 @@ class CheckpointAuditorTest {
                         + " JSON object, expected PEFT's configuration");
         assertThat(audit.contents().config()).isNull();
         assertThat(audit.contents().kind()).isEqualTo(CheckpointKind.ADAPTER);
+        assertThat(audit.adapter().consumers().get("peft@0.21").reason()).startsWith("peft@0.21/config-unreadable: ");
     }
 
     @Test
@@ -381,6 +382,7 @@ class CheckpointAuditorTest {
         CheckpointAudit audit = peft(failed("adapter_config.json", Reason.STORE_FORBIDDEN));
         assertThat(audit.reading().status()).isEqualTo(Status.PARTIAL);
         assertThat(audit.reading().reason()).isEqualTo(Reason.STORE_FORBIDDEN);
+        assertThat(audit.adapter().consumers().get("peft@0.21").reason()).startsWith("peft@0.21/config-not-read: ");
     }
 
     private CheckpointAudit peft(FetchedFile config) {

@@ -136,11 +136,30 @@ class PeftTrapsTest {
     }
 
     @Test
-    void expressionsThatAreNotTriedLeaveTheScaleOpen() {
+    void whatKeysMatchIsNotKnownOfOtherExpressionsThanJavas() {
         assertThat(findings(
-                        "{\"peft_type\":\"LORA\",\"r\":1,\"target_modules\":[\"a\"],\"alpha_pattern\":{\"(?i)A\":2}}",
+                        "{\"peft_type\":\"LORA\",\"r\":1,\"target_modules\":[\"a\"],\"alpha_pattern\":{\"(?P<x>a)\":2}}",
                         lora(PREFIX, false, "a")))
-                .containsExactly(
-                        "PEFT_CONFIG: 1 expressions are broken, or of a kind that is not tried: (.*\\.)?((?i)A)");
+                .containsExactly("PEFT_PATTERN: of 1 keys of alpha_pattern it is not known what they match: (?P<x>a)");
+        assertThat(findings("{\"peft_type\":\"LORA\",\"r\":1,\"target_modules\":\"(?i)A\"}", lora(PREFIX, false, "a")))
+                .containsExactly("PEFT_UNTARGETED: by the configuration's expressions it is not known whether PEFT"
+                        + " adapts 1 modules: " + PREFIX + "a");
+    }
+
+    @Test
+    void fieldsForWhichPeftRaises() {
+        assertThat(findings(
+                        "{\"peft_type\":\"LORA\",\"r\":1,\"target_modules\":[\"a\"],\"lora_alpha\":[8]}",
+                        lora(PREFIX, false, "a")))
+                .containsExactly("PEFT_CONFIG: PEFT raises for 1 fields: lora_alpha is a list or an object");
+    }
+
+    @Test
+    void aBaseThatPeftChangesToo() {
+        assertThat(findings(
+                        "{\"peft_type\":\"LORA\",\"r\":1,\"target_modules\":[\"a\"],\"init_lora_weights\":\"pissa\"}",
+                        lora(PREFIX, false, "a")))
+                .containsExactly("PEFT_BASE_CHANGED: init_lora_weights is pissa: PEFT changes the base weights too, so"
+                        + " the factors alone are not the change");
     }
 }

@@ -7,6 +7,7 @@ import io.doraxis.adapter.PeftConfig;
 import io.doraxis.dora.AxisClassifier;
 import io.doraxis.dora.CheckpointVerdict;
 import io.doraxis.tensorfile.Dtype;
+import io.doraxis.tensorfile.Reason;
 import io.doraxis.tensorfile.Shape;
 import io.doraxis.tensorfile.TensorData;
 import io.doraxis.tensorfile.TensorIndex;
@@ -26,6 +27,7 @@ final class AdapterFile {
     private final List<TensorInfo> tensors = new ArrayList<>();
     private final ByteArrayOutputStream alphas = new ByteArrayOutputStream();
     private PeftConfig config;
+    private Reason unread;
     private boolean alphaRead = true;
 
     static AdapterFile of() {
@@ -69,6 +71,12 @@ final class AdapterFile {
         return this;
     }
 
+    /** With a configuration that could not be read. */
+    AdapterFile unread(Reason why) {
+        unread = why;
+        return this;
+    }
+
     AdapterFile withoutReadingAlpha() {
         alphaRead = false;
         return this;
@@ -82,12 +90,17 @@ final class AdapterFile {
 
     Map<String, Prediction> predict() {
         TensorData data = alphaRead ? TensorData.ofHead(alphas.toByteArray(), alphas.size()) : TensorData.NONE;
-        return predict(new TensorIndex(tensors, Map.of(), 0, List.of()), data, config);
+        return predict(new TensorIndex(tensors, Map.of(), 0, List.of()), data, config, unread);
     }
 
     static Map<String, Prediction> predict(TensorIndex index, TensorData data, PeftConfig config) {
+        return predict(index, data, config, null);
+    }
+
+    private static Map<String, Prediction> predict(
+            TensorIndex index, TensorData data, PeftConfig config, Reason unread) {
         AdapterIndex adapter = AdapterIndex.of(index, data, config);
         CheckpointVerdict verdict = AxisClassifier.classify(adapter.modules(), adapter.claims(), data);
-        return ConsumerRules.bundled().predict(adapter, verdict, config);
+        return ConsumerRules.bundled().predict(adapter, verdict, config, unread);
     }
 }

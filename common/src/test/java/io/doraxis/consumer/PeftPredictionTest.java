@@ -7,6 +7,7 @@ import static io.doraxis.consumer.Outcome.SILENTLY_WRONG;
 import static io.doraxis.consumer.Outcome.UNKNOWN;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.doraxis.tensorfile.Reason;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -51,15 +52,6 @@ class PeftPredictionTest {
     void aMissingMagnitudeIsWarnedAbout() {
         assertThat(dora(16, 20, 16).peftLora("n", 16, 20).predict(PEFT).reason())
                 .startsWith("peft@0.21/magnitude-missing: ");
-    }
-
-    @Test
-    void whatTheConfigurationLeavesOutIsDroppedInSilence() {
-        for (String field : List.of("exclude_modules", "modules_to_save")) {
-            String config = DORA.replaceFirst("\\{", "{\"" + field + "\": [\"m\"], ");
-            Prediction prediction = dora(16, 20, 16).config(config).predict(PEFT);
-            assertThat(prediction.reason()).as(field).startsWith("peft@0.21/module-not-targeted: ");
-        }
     }
 
     @Test
@@ -111,5 +103,76 @@ class PeftPredictionTest {
         assertThat(dora(16, 20, 16).predict("diffusers@0.42").outcome()).isEqualTo(SILENTLY_WRONG);
         AdapterFile unscaled = dora(16, 20, 16).config(DORA.replace("\"lora_alpha\": 8", "\"lora_alpha\": 4"));
         assertThat(unscaled.predict("diffusers@0.42").outcome()).isEqualTo(EXACT);
+    }
+
+    private static AdapterFile lora(String fields) {
+        String json = "{'peft_type': 'LORA', 'r': 4, 'target_modules': ['m'], " + fields + "}";
+        return AdapterFile.of().peftLora("m", 16, 20).config(json.replace('\'', '"'));
+    }
+
+    @Test
+    void aConfigurationThatPeftCannotReadIsNotMissing() {
+        assertThat(AdapterFile.of()
+                        .peftLora("m", 16, 20)
+                        .unread(Reason.INVALID_SIDE_FILE)
+                        .predict(PEFT))
+                .isEqualTo(new Prediction(
+                        REJECTS,
+                        "peft@0.21/config-unreadable: adapter_config.json is no JSON object in UTF-8: JSONDecodeError or"
+                                + " UnicodeDecodeError (run)"));
+        assertThat(AdapterFile.of()
+                        .peftLora("m", 16, 20)
+                        .unread(Reason.STORE_FORBIDDEN)
+                        .predict(PEFT)
+                        .reason())
+                .startsWith("peft@0.21/config-not-read: ");
+    }
+
+    @Test
+    void aFieldForWhichPeftRaisesIsNamed() {
+        assertThat(lora("'lora_alpha': '16'").predict(PEFT))
+                .isEqualTo(new Prediction(
+                        REJECTS,
+                        "peft@0.21/config-invalid: lora_alpha is \"16\": TypeError, ValueError or AttributeError while it is"
+                                + " loaded (run)"));
+        assertThat(lora("'task_type': 'X'").predict(PEFT).reason()).contains("task_type is \"X\"");
+        assertThat(lora("'alpha_pattern': {'m': null}").predict(PEFT).reason()).contains("alpha_pattern of m ");
+        assertThat(lora("'alpha_pattern': {'z': null}").predict(PEFT).outcome()).isEqualTo(EXACT);
+    }
+
+    @Test
+    void anExpressionThatIsNotToldLeavesTheOutcomeOpen() {
+        assertThat(lora("'alpha_pattern': {'(?P<x>m)': 2}").predict(PEFT).reason())
+                .startsWith("peft@0.21/scale-not-told: ");
+        assertThat(lora("'rank_pattern': {'[k[]': 2}").predict(PEFT).outcome()).isEqualTo(UNKNOWN);
+        assertThat(lora("'rank_pattern': {'m': 4, '(': 2}").predict(PEFT).outcome())
+                .isEqualTo(UNKNOWN);
+        assertThat(lora("'exclude_modules': '(?i)M'").predict(PEFT).reason())
+                .startsWith("peft@0.21/targets-not-told: ");
+    }
+
+    /** PEFT repeats what pissa and olora do to the same base bit by bit, and not what pissa_niter_4 does. */
+    @Test
+    void factorsAreNotAllWhereTheBaseIsChanged() {
+        assertThat(lora("'init_lora_weights': 'pissa'").predict(PEFT).outcome()).isEqualTo(EXACT);
+        assertThat(lora("'init_lora_weights': 'olora'").predict(PEFT).outcome()).isEqualTo(EXACT);
+        assertThat(lora("'init_lora_weights': 'pissa_niter_4'").predict(PEFT).outcome())
+                .isEqualTo(UNKNOWN);
+        assertThat(lora("'init_lora_weights': 'lora_ga'").predict(PEFT).outcome())
+                .isEqualTo(UNKNOWN);
+        assertThat(lora("'init_lora_weights': 'corda'").predict(PEFT).outcome()).isEqualTo(REJECTS);
+        for (String fields : List.of(
+                "'init_lora_weights': 'pissa'",
+                "'init_lora_weights': 'olora'",
+                "'init_lora_weights': 'loftq'",
+                "'alora_invocation_tokens': [1]")) {
+            lora(fields)
+                    .predict()
+                    .forEach((consumer, prediction) -> assertThat(prediction.outcome())
+                            .as(consumer)
+                            .satisfiesAnyOf(
+                                    outcome -> assertThat(outcome).isIn(UNKNOWN, REJECTS),
+                                    outcome -> assertThat(consumer).isEqualTo(PEFT)));
+        }
     }
 }

@@ -20,7 +20,7 @@ class RulesReaderTest {
 
     @Test
     void theBundledRulesKnowEveryConsumer() {
-        assertThat(ConsumerRules.bundled().version()).isEqualTo("2026-11-28.1");
+        assertThat(ConsumerRules.bundled().version()).isEqualTo("2026-11-28.2");
         assertThat(AdapterFile.of().lora("lora_unet_m", 2, 3).predict())
                 .containsOnlyKeys(
                         "lycoris@3.1",

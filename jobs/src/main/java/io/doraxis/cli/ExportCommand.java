@@ -59,6 +59,7 @@ final class ExportCommand implements Callable<Integer> {
     /** The files' layout. */
     enum Layout {
         PEFT,
+        DIFFUSERS,
         LYCORIS;
 
         @Override
@@ -142,6 +143,12 @@ final class ExportCommand implements Callable<Integer> {
             description = "How modules are called with --layout lycoris: ${COMPLETION-CANDIDATES} (default: lycoris).")
     private Names names;
 
+    @Option(
+            names = "--fold-alpha",
+            description = "Multiply alphas into the factors, so that programs which take them for the ranks are right:"
+                    + " diffusers loads PEFT's files without their configuration.")
+    private boolean foldAlpha;
+
     @Option(names = "--allow-unmatched", description = "Leave out what matches nothing in the base.")
     private boolean allowUnmatched;
 
@@ -170,8 +177,12 @@ final class ExportCommand implements Callable<Integer> {
         if (names != null && layout != Layout.LYCORIS) {
             throw new Doraxis.UsageException("--names is of --layout lycoris");
         }
+        if (foldAlpha && layout == Layout.LYCORIS) {
+            throw new Doraxis.UsageException("--fold-alpha is of --layout peft and diffusers");
+        }
         return switch (layout) {
-            case PEFT -> new ExportLayout.Peft();
+            case PEFT -> new ExportLayout.Peft(foldAlpha);
+            case DIFFUSERS -> new ExportLayout.Diffusers(foldAlpha);
             case LYCORIS ->
                 new ExportLayout.Lycoris(names == Names.KOHYA ? ExportLayout.Names.KOHYA : ExportLayout.Names.LYCORIS);
         };

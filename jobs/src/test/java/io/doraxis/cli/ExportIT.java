@@ -344,4 +344,40 @@ class ExportIT {
                 .contains("made/lora/adapter_model.safetensors", "made/output/adapter_config.json")
                 .noneMatch(name -> name.startsWith("made/input/") || name.endsWith(".tmp"));
     }
+
+    private Called audited(String where, String... more) {
+        Stream<String> args = Stream.of(
+                "export",
+                "--audit",
+                folder.at("audit"),
+                "--where",
+                where,
+                "--base",
+                folder.at("base.safetensors"),
+                "--output",
+                folder.at("run"),
+                "--master",
+                "local[2]");
+        return Called.doraxis(Stream.concat(args, Stream.of(more)).toArray(String[]::new));
+    }
+
+    @Test
+    void anAuditListsWhatAPredicatePicks() throws Exception {
+        Called audit = Called.doraxis(
+                "audit", "--input", folder.path().toString(), "--output", folder.at("audit"), "--master", "local[2]");
+        assertThat(audit.status()).as(audit.err()).isZero();
+        Called called = audited("kind = 'ADAPTER' AND (axis = 'OUTPUT' OR NOT has_dora)");
+        assertThat(called.status()).as(called.err()).isZero();
+        assertThat(called.out()).contains("2 exports: 2 DONE");
+        String below = "run/adapters" + folder.path() + "/";
+        assertThat(folder.files())
+                .contains(
+                        below + "lora.safetensors/adapter_model.safetensors",
+                        below + "output.safetensors/adapter_model.safetensors")
+                .noneMatch(name -> name.startsWith(below + "input"));
+        assertThat(audited("no_such_column = 1", "--dry-run").err()).contains("--where no_such_column = 1: ");
+        assertThat(Called.doraxis("export", "--audit", folder.at("audit"), "--output", folder.at("run"))
+                        .status())
+                .isEqualTo(64);
+    }
 }

@@ -5,7 +5,7 @@
 The way back: every golden PEFT directory as one LyCORIS file, and every golden LyCORIS adapter that is one PEFT directory
 without --input-axis, there and back. LyCORIS loads the files as a user would; what the layers then compute is compared
 with the weights that the library which made the adapter is worth. There and back, factors that had not to be changed must
-have kept their bytes. Exit 1 if one differs, or is refused and not in the lists below.
+have kept their bytes. And PEFT loads its own directories again, with their alphas in the factors. Exit 1 if one differs, or is refused and not in the lists below.
 Needs the packages of ../predictions/requirements.txt.
 """
 
@@ -22,6 +22,7 @@ from pathlib import Path
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "predictions"))
+from exports import differences  # noqa: E402
 from golden import Part, cases  # noqa: E402
 from observe import RESOURCES  # noqa: E402
 from probe import weights  # noqa: E402
@@ -150,6 +151,17 @@ def main():
                     wrong += 1
                     continue
                 worst, right = max(worst, error), right + 1
+        again = [(case.adapter_file.parent, case.folder / "base.safetensors", scratch / "folded" / case.name)
+                 for case in peft]
+        export(arguments.launcher, scratch, "folded", again, "--fold-alpha")
+        folded = [case for case in peft if (scratch / "folded" / case.name / CONFIG).exists()]
+        for case in folded:
+            config = json.loads((scratch / "folded" / case.name / CONFIG).read_text())
+            forward, merged, warned = differences(case, scratch / "folded" / case.name, case.worth)
+            if config["lora_alpha"] != config["r"] or warned or not max(forward, merged) <= TOLERANCE:
+                print(f"folded {case.name}: forward {forward:.2e}, merged {merged:.2e} off {warned[:2]}")
+                wrong += 1
+        print(f"{len(folded)} directories with folded alphas, loaded into PEFT")
     print(f"{right} files are worth in LyCORIS what the adapters are, to {worst:.1e}; {wrong} are not")
     sys.exit(0 if wrong == 0 else 1)
 

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -44,13 +45,7 @@ public final class AdapterConfigJson {
         List<String> paths = adapter.modules().stream().map(PeftModule::path).toList();
         fields.put("target_modules", paths.isEmpty() ? NO_TARGET : expression(paths));
         switch (adapter.type()) {
-            case LORA -> {
-                fields.put("bias", "none");
-                fields.put("fan_in_fan_out", false);
-                fields.put("lora_dropout", 0.0);
-                fields.put("use_rslora", false);
-                addRanks(fields, adapter);
-            }
+            case LORA -> fields.putAll(loraFields(adapter));
             case LOHA, LOKR -> addRanks(fields, adapter);
             case GLORA -> {
                 fields.put("bias", "none");
@@ -60,6 +55,25 @@ public final class AdapterConfigJson {
         }
         adapter.fields().forEach(field -> fields.put(field.name(), field.value()));
         return written(fields);
+    }
+
+    /** What LoRA depends on, and only fields of PEFT's {@code LoraConfig}. */
+    static Map<String, Object> loraFields(PeftAdapter adapter) {
+        Map<String, Object> fields = new TreeMap<>();
+        List<String> paths = adapter.modules().stream().map(PeftModule::path).toList();
+        fields.put("target_modules", paths.isEmpty() ? NO_TARGET : expression(paths));
+        fields.put("bias", "none");
+        fields.put("fan_in_fan_out", false);
+        fields.put("lora_dropout", 0.0);
+        fields.put("use_rslora", false);
+        addRanks(fields, adapter);
+        adapter.fields().forEach(field -> fields.put(field.name(), field.value()));
+        return fields;
+    }
+
+    /** JSON of these fields. */
+    static String text(Map<String, Object> fields) {
+        return new String(written(fields), StandardCharsets.UTF_8);
     }
 
     /** A regular expression of these paths alone. */

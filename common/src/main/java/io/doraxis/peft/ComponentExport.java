@@ -25,9 +25,14 @@ final class ComponentExport {
     private final List<PlacedModule> modules;
     private final BaseModel base;
     private final ExportSource source;
+    private final boolean folded;
 
-    /** @param base null without one: then no module may need it */
-    ComponentExport(String folder, List<PlacedModule> modules, BaseModel base, ExportSource source) {
+    /**
+     * @param base null without one: then no module may need it
+     * @param folded whether alphas are in the factors, which only LoRA's are
+     */
+    ComponentExport(String folder, List<PlacedModule> modules, BaseModel base, ExportSource source, boolean folded) {
+        this.folded = folded;
         this.folder = folder;
         this.modules = modules;
         this.base = base;
@@ -147,7 +152,7 @@ final class ComponentExport {
         products.forEach(placed -> add(done, placed, type.name()));
         return new Composed(
                 List.of(
-                        LoraExport.of(inside("1-dora"), dora, true),
+                        LoraExport.of(inside("1-dora"), dora, true, folded),
                         plain(inside("2-" + type.name().toLowerCase(Locale.ROOT)), products)),
                 done,
                 List.of(),
@@ -158,18 +163,18 @@ final class ComponentExport {
         if (held.stream().anyMatch(placed -> placed.treatment() == Treatment.IA3)) {
             return Ia3Export.of(place, held.stream().map(this::ownVector).toList());
         }
-        return dora ? LoraExport.of(place, held, true) : plain(place, held);
+        return dora ? LoraExport.of(place, held, true, folded) : plain(place, held);
     }
 
     /** Without magnitudes: LoHa and LoKr as such where PEFT has them. */
-    private static PeftAdapter plain(String place, List<PlacedModule> held) {
+    private PeftAdapter plain(String place, List<PlacedModule> held) {
         Optional<PeftAdapter> same = Optional.empty();
-        if (areAll(held, Algorithm.LOHA)) {
+        if (!folded && areAll(held, Algorithm.LOHA)) {
             same = LohaExport.of(place, held);
-        } else if (areAll(held, Algorithm.LOKR)) {
+        } else if (!folded && areAll(held, Algorithm.LOKR)) {
             same = LokrExport.of(place, held);
         }
-        return same.orElseGet(() -> LoraExport.of(place, held, false));
+        return same.orElseGet(() -> LoraExport.of(place, held, false, folded));
     }
 
     private static boolean areAll(List<PlacedModule> modules, Algorithm algorithm) {

@@ -14,6 +14,6 @@ public record ExportChoices(InputAxis inputAxis, ModuleAxis assumedAxis, ExportL
 
     /** In PEFT's layout. */
     public ExportChoices(InputAxis inputAxis, ModuleAxis assumedAxis) {
-        this(inputAxis, assumedAxis, new ExportLayout.Peft());
+        this(inputAxis, assumedAxis, new ExportLayout.Peft(false));
     }
 }

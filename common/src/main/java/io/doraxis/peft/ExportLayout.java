@@ -4,11 +4,26 @@ import java.io.Serializable;
 
 /** How an export's files are laid out. */
 public sealed interface ExportLayout extends Serializable {
-    /** What PEFT's {@code save_pretrained} leaves: a directory for each component. */
-    record Peft() implements ExportLayout {}
+    /**
+     * What PEFT's {@code save_pretrained} leaves: a directory for each component.
+     *
+     * @param foldsAlpha whether alphas are in the factors, so that programs which take them for the ranks are right
+     */
+    record Peft(boolean foldsAlpha) implements ExportLayout {}
+
+    /** One file as diffusers' {@code save_lora_weights} writes it. */
+    record Diffusers(boolean foldsAlpha) implements ExportLayout {}
 
     /** One file as LyCORIS and sd-scripts write it. */
-    record Lycoris(Names names) implements ExportLayout {}
+    record Lycoris(Names names) implements ExportLayout {
+        @Override
+        public boolean foldsAlpha() {
+            return false;
+        }
+    }
+
+    /** Whether the product of the factors is the delta weight, and alpha the rank. */
+    boolean foldsAlpha();
 
     /** How LyCORIS' modules are called. */
     enum Names {

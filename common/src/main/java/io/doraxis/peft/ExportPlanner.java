@@ -28,6 +28,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 
@@ -71,9 +72,18 @@ public final class ExportPlanner {
             return LycorisPlanner.plan(source, base == null ? null : new BaseModel(base), lycoris.names());
         }
         if (source.config() != null) {
-            return ExportPlan.notNeeded("it is in PEFT's layout");
+            boolean same = choices.layout().equals(new ExportLayout.Peft(false));
+            Optional<String> objection = same ? Optional.empty() : new PeftMeaning(source).objectionToPeft();
+            if (same || objection.isPresent()) {
+                return same
+                        ? ExportPlan.notNeeded("it is in PEFT's layout")
+                        : ExportPlan.refused(
+                                ExportOutcome.IMPOSSIBLE, Refusal.NOT_EXPRESSIBLE, objection.get(), List.of());
+            }
         }
-        return new ExportPlanner(source, base, choices).planned(whole);
+        ExportPlan plan = new ExportPlanner(source, base, choices).planned(whole);
+        boolean isFile = choices.layout() instanceof ExportLayout.Diffusers && plan.refusal() == null;
+        return isFile ? DiffusersFile.of(plan) : plan;
     }
 
     /** How an adapter can be had in PEFT's layout by its header alone, should a base be at hand where one is needed. */
@@ -180,7 +190,7 @@ public final class ExportPlanner {
         Component named = ModulePath.of(module.name()).component();
         if (base == null) {
             String path = ModulePath.localName(module.name());
-            if (path.indexOf('.') < 0) {
+            if (path.indexOf('.') < 0 && source.config() == null) {
                 flattened.add(module.name());
             }
             add(named, module, position, path, module.kernel(), List.of(), false);
@@ -244,8 +254,10 @@ public final class ExportPlanner {
     private ExportPlan composed(MergePlan merge) {
         List<ComponentExport> exports = new ArrayList<>();
         components.forEach((component, modules) -> {
-            String folder = components.size() == 1 ? "" : folder(component);
-            exports.add(new ComponentExport(folder, modules, base, source));
+            boolean named = components.size() > 1 || choices.layout() instanceof ExportLayout.Diffusers;
+            String folder = named ? folder(component) : "";
+            exports.add(new ComponentExport(
+                    folder, modules, base, source, choices.layout().foldsAlpha()));
         });
         if (base == null && worst != ExportOutcome.EXACT) {
             return ExportPlan.refused(worst, Refusal.NEEDS_BASE_WEIGHTS, reason + " (--base)", unmatched);
@@ -306,6 +318,18 @@ public final class ExportPlanner {
                 parts.stream().flatMap(part -> part.adapters().stream()).toList();
         List<Direction> directions =
                 parts.stream().flatMap(part -> part.directions().stream()).toList();
+        Optional<PeftModule> open = base != null
+                ? Optional.empty()
+                : adapters.stream()
+                        .flatMap(adapter -> adapter.flattened().stream())
+                        .findFirst();
+        if (open.isPresent()) {
+            return ExportPlan.refused(
+                    worst,
+                    Refusal.NEEDS_BASE_WEIGHTS,
+                    open.get().source().name() + ": its factors do not tell the kernel of its layer (--base)",
+                    unmatched);
+        }
         Map<String, Integer> done = new HashMap<>();
         parts.forEach(part -> part.done().forEach((what, count) -> done.merge(what, count, Integer::sum)));
         return new ExportPlan(worst, described(adapters), null, adapters, done, directions, merge, unmatched, null);

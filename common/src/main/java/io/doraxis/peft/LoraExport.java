@@ -6,21 +6,31 @@ import io.doraxis.adapter.Role;
 import io.doraxis.merge.FactoredDelta;
 import io.doraxis.peft.PeftTensor.Computed;
 import io.doraxis.peft.PeftTensor.Copied;
+import io.doraxis.peft.PeftTensor.Scaled;
 import io.doraxis.peft.PeftTensor.Value;
+import io.doraxis.tensorfile.Dtype;
 import io.doraxis.tensorfile.Shape;
 import io.doraxis.tensorfile.TensorInfo;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.regex.Pattern;
 
 /** LoRA: factors as they are, or computed where the delta weight is another product. */
 final class LoraExport {
+    private static final Pattern LEFT = Pattern.compile("\\.lora_(B\\.weight|embedding_B)$");
+    private static final Pattern RIGHT = Pattern.compile("\\.lora_(A\\.weight|embedding_A)$");
+
     private LoraExport() {}
 
-    /** @param dora whether the adapter has magnitudes: a module without one gets that which changes nothing */
-    static PeftAdapter of(String folder, List<PlacedModule> modules, boolean dora) {
+    /**
+     * @param dora whether the adapter has magnitudes: a module without one gets that which changes nothing
+     * @param folded whether alphas are in the left factors
+     */
+    static PeftAdapter of(String folder, List<PlacedModule> modules, boolean dora, boolean folded) {
         List<PeftModule> exported = new ArrayList<>(modules.size());
         for (PlacedModule placed : modules) {
-            exported.add(module(placed, dora));
+            PeftModule own = module(placed, dora);
+            exported.add(folded ? folded(own) : own);
         }
         return new PeftAdapter(folder, PeftType.LORA, exported, List.of(new PeftAdapter.Field("use_dora", dora)));
     }
@@ -45,6 +55,27 @@ final class LoraExport {
                             : new Computed(module, Value.ROW_NORMS)));
         }
         return new PeftModule(module, placed.path(), rank, alpha(module, rank), tensors);
+    }
+
+    /** The same with alpha in the left factor; what is scaled is float32 then, and so is the other factor. */
+    private static PeftModule folded(PeftModule module) {
+        double scale = module.source().scale();
+        if (scale == 1) {
+            return new PeftModule(module.source(), module.path(), module.rank(), module.rank(), module.tensors());
+        }
+        List<PeftTensor> tensors = new ArrayList<>();
+        for (PeftTensor tensor : module.tensors()) {
+            boolean left = LEFT.matcher(tensor.name()).find();
+            boolean right = RIGHT.matcher(tensor.name()).find();
+            PeftTensor.Source source = tensor.source();
+            if (source instanceof Copied own && (left || right && own.tensor().dtype() != Dtype.F32)) {
+                source = new Scaled(own.tensor(), left ? scale : 1);
+            } else if (left) {
+                source = new Computed(module.source(), Value.SCALED_LEFT);
+            }
+            tensors.add(new PeftTensor(tensor.name(), tensor.shape(), source));
+        }
+        return new PeftModule(module.source(), module.path(), module.rank(), module.rank(), tensors);
     }
 
     private static void addFactors(List<PeftTensor> tensors, PlacedModule placed, int rank) {

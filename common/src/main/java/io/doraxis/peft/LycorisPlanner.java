@@ -187,8 +187,13 @@ final class LycorisPlanner {
             case TEXT_ENCODER -> hasSecondEncoder() ? "lora_te1_" : "lora_te_";
             case TEXT_ENCODER_2 -> "lora_te2_";
             case TEXT_ENCODER_3 -> "lora_te3_";
-            case ANY -> TEXT_LAYERS.matcher(path).matches() ? "lora_te_" : "lora_unet_";
+            case ANY -> isOfTextEncoder(path) ? "lora_te_" : "lora_unet_";
         };
+    }
+
+    /** Whether a path is a text encoder's, where nothing else says so. */
+    static boolean isOfTextEncoder(String path) {
+        return TEXT_LAYERS.matcher(path).matches();
     }
 
     private boolean hasSecondEncoder() {

@@ -114,6 +114,10 @@ public final class ModelCard {
 
     private String title() {
         String source = provenance.source();
+        int slash = source.lastIndexOf('/');
+        if (slash > 0 && source.startsWith("adapter_model.", slash + 1)) {
+            source = source.substring(0, slash); // a PEFT directory is called as its folder
+        }
         String layout = plan.file() == null ? "PEFT's layout" : plan.file().layout();
         return Printable.of(source.substring(source.lastIndexOf('/') + 1), MAX_TEXT) + " in " + layout;
     }

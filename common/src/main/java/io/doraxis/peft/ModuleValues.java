@@ -54,6 +54,8 @@ public final class ModuleValues {
         switch (((Computed) tensor.source()).value()) {
             case ZEROS -> {}
             case LEFT -> values = factored().left().values();
+            case SCALED_LEFT ->
+                values = factored().left().scaled(module.scale()).values();
             case RIGHT -> values = factored().right().values();
             case ROW_NORMS -> values = norms.norms();
             case FACTORS -> values = norms.factors();

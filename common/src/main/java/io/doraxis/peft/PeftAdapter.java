@@ -57,6 +57,13 @@ public record PeftAdapter(
         return fields.contains(new Field("use_dora", true));
     }
 
+    /** Modules whose factors are of LoRA's shapes only by the layer's kernel, which theirs do not tell. */
+    List<PeftModule> flattened() {
+        return type != PeftType.LORA
+                ? List.of()
+                : modules.stream().filter(module -> module.source().flattened()).toList();
+    }
+
     /** All its tensors. */
     public List<PeftTensor> tensors() {
         return Stream.concat(

@@ -50,6 +50,17 @@ final class PeftMeaning {
         return Optional.ofNullable(objection);
     }
 
+    /** The same, where all that is in the file has to be meant. */
+    Optional<String> objectionToPeft() {
+        if (objection == null && !ignored.isEmpty()) {
+            object("PEFT ignores some of its names, such as " + ignored.get(0));
+        }
+        if (objection == null && adapted.stream().anyMatch(module -> module.hasDora() && !config.useDora())) {
+            object("its magnitudes do not count without use_dora");
+        }
+        return objection();
+    }
+
     boolean isDora(AdapterModule module) {
         return module.hasDora() && (config == null || config.useDora());
     }

@@ -33,6 +33,8 @@ public record PeftTensor(String name, Shape shape, Source source) {
     public enum Value {
         /** The delta weight's left factor, [out, rank]: {@code lora_B}. */
         LEFT,
+        /** The same, times the scale. */
+        SCALED_LEFT,
         /** Its right factor, [rank, in * kernel]: {@code lora_A}. */
         RIGHT,
         /** The norms of the direction's rows: a magnitude that changes nothing. */

@@ -68,6 +68,14 @@ class ModelCardTest {
         assertThat(first).contains("- lora\n").doesNotContain("- ia3\n");
     }
 
+    @Test
+    void aPeftDirectoryIsCalledAsItsFolder() throws Exception {
+        ExportPlan plan = plan("locon_plain", InputAxis.REFUSE);
+        Provenance own = new Provenance("s3a://hub/style/adapter_model.safetensors", null, "", null, null, "0.1", "7");
+        assertThat(new String(ModelCard.of(plan, own), StandardCharsets.UTF_8))
+                .contains("# style in PEFT's layout\n", "of `s3a://hub/style/adapter_model.safetensors`.\n");
+    }
+
     /** Texts of the source stand in it as texts. */
     @Test
     void whatTheSourceSaysIsQuoted() throws Exception {

@@ -15,6 +15,7 @@ import io.doraxis.peft.ExportPlan.Direction;
 import io.doraxis.peft.PeftTensor.Computed;
 import io.doraxis.peft.PeftTensor.Copied;
 import io.doraxis.peft.PeftTensor.Merged;
+import io.doraxis.peft.PeftTensor.Scaled;
 import io.doraxis.tensorfile.Dtype;
 import io.doraxis.tensorfile.FloatDecoder;
 import io.doraxis.tensorfile.Shape;
@@ -181,6 +182,13 @@ final class PeftWeights {
             TensorInfo own = copied.tensor();
             return FloatDecoder.doubles(own.dtype(), data.bytes(own).orElseThrow(), (int)
                     own.shape().elements());
+        }
+        if (tensor.source() instanceof Scaled) {
+            double[] scaled = new ModuleValues(module.source(), data, ModuleAxis.NONE, null).of(tensor);
+            for (int i = 0; i < scaled.length; i++) {
+                scaled[i] = (float) scaled[i];
+            }
+            return scaled;
         }
         Direction direction = plan.directions().stream()
                 .filter(each -> each.module() == module.source())

@@ -5,6 +5,7 @@ import io.doraxis.peft.ExportLayout;
 import io.doraxis.peft.InputAxis;
 import io.doraxis.spark.ExportJob;
 import io.doraxis.spark.ExportJob.Forecast;
+import io.doraxis.spark.ExportList;
 import io.doraxis.spark.ExportRequest;
 import io.doraxis.spark.ExportResult;
 import io.doraxis.spark.MergeRecord;
@@ -59,6 +60,7 @@ final class ExportCommand implements Callable<Integer> {
     /** The files' layout. */
     enum Layout {
         PEFT,
+        DIFFUSERS,
         LYCORIS;
 
         @Override
@@ -105,10 +107,24 @@ final class ExportCommand implements Callable<Integer> {
     private String plan;
 
     @Option(
+            names = "--audit",
+            paramLabel = "URI",
+            description =
+                    "Output of an audit, in place of --input: the checkpoints of its latest run that --where picks,"
+                            + " each into a directory below --output.")
+    private String audit;
+
+    @Option(
+            names = "--where",
+            paramLabel = "SQL",
+            description = "Predicate of Spark SQL over the columns of the audit's checkpoints.")
+    private String where;
+
+    @Option(
             names = "--output",
             required = true,
             paramLabel = "URI",
-            description = "Directory to write; with --plan the folder of the exports table.")
+            description = "Directory to write; with --plan and --audit the folder of the exports table.")
     private String output;
 
     @Option(
@@ -142,6 +158,12 @@ final class ExportCommand implements Callable<Integer> {
             description = "How modules are called with --layout lycoris: ${COMPLETION-CANDIDATES} (default: lycoris).")
     private Names names;
 
+    @Option(
+            names = "--fold-alpha",
+            description = "Multiply alphas into the factors, so that programs which take them for the ranks are right:"
+                    + " diffusers loads PEFT's files without their configuration.")
+    private boolean foldAlpha;
+
     @Option(names = "--allow-unmatched", description = "Leave out what matches nothing in the base.")
     private boolean allowUnmatched;
 
@@ -159,8 +181,14 @@ final class ExportCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        boolean blank =
-                Stream.of(input, base, plan, output).filter(Objects::nonNull).anyMatch(String::isBlank);
+        boolean blank = Stream.of(input, base, plan, audit, where, output)
+                .filter(Objects::nonNull)
+                .anyMatch(String::isBlank);
+        long sources = Stream.of(input, plan, audit).filter(Objects::nonNull).count();
+        if (blank || sources != 1 || plan != null && base != null || (audit == null) != (where == null)) {
+            throw new Doraxis.UsageException(
+                    "give --input and --output, or --plan and --output, or --audit, --where and --output");
+        }
         if (verify && plan == null && base == null) {
             throw new Doraxis.UsageException("--verify needs --base");
         }
@@ -170,24 +198,29 @@ final class ExportCommand implements Callable<Integer> {
         if (verify && dryRun) {
             throw new Doraxis.UsageException("--dry-run writes nothing that --verify could read");
         }
-        if (blank || (plan == null) == (input == null) || plan != null && base != null) {
-            throw new Doraxis.UsageException("give --input and --output, or --plan and --output");
-        }
         ExportChoices choices =
                 new ExportChoices(inputAxis.axis(), assumedAxis == null ? null : assumedAxis.axis(), layout());
         ExportRequest.Settings settings = new ExportRequest.Settings(allowUnmatched, choices, verify);
-        if (plan == null) {
+        if (input != null) {
             return one(settings);
         }
         return dryRun ? forecast(settings) : planned(settings);
+    }
+
+    private ExportList list() {
+        return plan != null ? new ExportList.Plan(plan) : new ExportList.Audit(audit, where, base == null ? "" : base);
     }
 
     private ExportLayout layout() throws Doraxis.UsageException {
         if (names != null && layout != Layout.LYCORIS) {
             throw new Doraxis.UsageException("--names is of --layout lycoris");
         }
+        if (foldAlpha && layout == Layout.LYCORIS) {
+            throw new Doraxis.UsageException("--fold-alpha is of --layout peft and diffusers");
+        }
         return switch (layout) {
-            case PEFT -> new ExportLayout.Peft();
+            case PEFT -> new ExportLayout.Peft(foldAlpha);
+            case DIFFUSERS -> new ExportLayout.Diffusers(foldAlpha);
             case LYCORIS ->
                 new ExportLayout.Lycoris(names == Names.KOHYA ? ExportLayout.Names.KOHYA : ExportLayout.Names.LYCORIS);
         };
@@ -232,7 +265,7 @@ final class ExportCommand implements Callable<Integer> {
         Forecast forecast;
         try (SparkSession spark = sparkOptions.session("export", READS_IN_FLIGHT);
                 Progress progress = sparkOptions.progress()) {
-            forecast = new ExportJob(spark, plan, output, progress, Doraxis.version()).dryRun(settings);
+            forecast = new ExportJob(spark, list(), output, progress, Doraxis.version()).dryRun(settings);
         }
         PrintWriter out = spec.commandLine().getOut();
         out.printf(
@@ -255,7 +288,7 @@ final class ExportCommand implements Callable<Integer> {
         MergeRecord record;
         try (SparkSession spark = sparkOptions.session("export", READS_IN_FLIGHT);
                 Progress progress = sparkOptions.progress()) {
-            record = new ExportJob(spark, plan, output, progress, Doraxis.version()).run(settings);
+            record = new ExportJob(spark, list(), output, progress, Doraxis.version()).run(settings);
         }
         return PlanSummary.print(spec.commandLine().getOut(), record, "exports", output);
     }

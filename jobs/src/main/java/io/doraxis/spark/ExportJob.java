@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.util.LongAccumulator;
@@ -18,14 +19,14 @@ public final class ExportJob {
     private static final int EXPORTS_PER_TASK = 32;
 
     private final SparkSession spark;
-    private final String plan;
+    private final ExportList list;
     private final String output;
     private final Progress progress;
     private final String toolVersion;
 
-    public ExportJob(SparkSession spark, String plan, String output, Progress progress, String toolVersion) {
+    public ExportJob(SparkSession spark, ExportList list, String output, Progress progress, String toolVersion) {
         this.spark = spark;
-        this.plan = plan;
+        this.list = list;
         this.output = output;
         this.progress = progress;
         this.toolVersion = toolVersion;
@@ -56,7 +57,7 @@ public final class ExportJob {
      * @throws IOException if the plan cannot be read
      */
     public Forecast dryRun(ExportRequest.Settings settings) throws IOException {
-        JobRun run = new JobRun(spark, List.of(plan));
+        JobRun run = new JobRun(spark, List.of(list.uri()));
         JavaRDD<ExportRequest> requests = requests(run, settings);
         JobRun.Stores stores = run.stores();
         String version = toolVersion;
@@ -73,8 +74,14 @@ public final class ExportJob {
                 exports, counted.values().stream().mapToLong(sum -> sum._2).sum());
     }
 
+    private Dataset<Row> listed(JobRun run) throws IOException {
+        return list instanceof ExportList.Audit audit
+                ? PlanTable.checked(run, AuditedExports.read(spark, run.store(), audit, output), audit.uri())
+                : PlanTable.read(spark, run, list.uri());
+    }
+
     private JavaRDD<ExportRequest> requests(JobRun run, ExportRequest.Settings settings) throws IOException {
-        return PlanTable.read(spark, run, plan)
+        return listed(run)
                 .javaRDD()
                 .map(row -> new ExportRequest(
                         PlanTable.text(row, PlanTable.ADAPTER),
@@ -89,7 +96,7 @@ public final class ExportJob {
      * @throws IOException if the plan cannot be read or the output cannot be written: nothing was exported then
      */
     public MergeRecord run(ExportRequest.Settings settings) throws IOException {
-        JobRun run = new JobRun(spark, List.of(plan));
+        JobRun run = new JobRun(spark, List.of(list.uri()));
         JavaRDD<ExportRequest> requests = requests(run, settings);
         RunFolder folder = run.begin(output, progress);
         JobRun.Stores stores = run.stores();
@@ -113,7 +120,7 @@ public final class ExportJob {
                 toolVersion,
                 run.started().toString(),
                 run.seconds(),
-                plan,
+                list.uri(),
                 count,
                 MergesTable.statuses(spark, table),
                 MergesTable.firstErrors(spark, table));

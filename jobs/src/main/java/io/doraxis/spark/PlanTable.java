@@ -32,6 +32,11 @@ final class PlanTable {
         if (!columns.containsAll(COLUMNS)) {
             throw new IOException(plan + " has the columns " + columns + ", wanted are " + COLUMNS);
         }
+        return checked(run, listed, plan);
+    }
+
+    /** @throws IOException if its rows get into each other's way */
+    static Dataset<Row> checked(JobRun run, Dataset<Row> listed, String plan) throws IOException {
         JobRun.Stores stores = run.stores();
         List<String> objections = listed.javaRDD()
                 .mapPartitionsToPair(rows -> PlaceUses.of(stores.open(), rows))

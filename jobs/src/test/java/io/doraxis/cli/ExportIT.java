@@ -266,6 +266,52 @@ class ExportIT {
         assertThat(called.err()).contains("--names is of --layout lycoris");
     }
 
+    @Test
+    void alphaIsMultipliedIntoTheFactors() throws Exception {
+        Tensor[] half = MergeFolder.lora(LINEAR, 2, 3, 6, 5);
+        for (int i = 0; i < half.length; i++) {
+            half[i] = half[i].name().endsWith(".alpha")
+                    ? Tensor.ofFloats(half[i].name(), half[i].shape(), 1.5f)
+                    : half[i];
+        }
+        folder.write("half.safetensors", half);
+        assertThat(export("half.safetensors", "--fold-alpha").status()).isZero();
+        assertThat(config()).contains("\"lora_alpha\" : 3", "\"r\" : 3", "\"alpha_pattern\" : { }");
+        double[] up = folder.values("half.safetensors", LINEAR + ".lora_up.weight");
+        double[] written = folder.values(WEIGHTS, PREFIX + "lora_B.weight");
+        for (int i = 0; i < up.length; i++) {
+            assertThat(written[i]).isEqualTo(up[i] / 2);
+        }
+        assertThat(export("half.safetensors", "--layout", "lycoris", "--fold-alpha")
+                        .status())
+                .isEqualTo(64);
+    }
+
+    @Test
+    void diffusersHasOneFileForAllComponents() throws Exception {
+        folder.write(
+                "base.safetensors",
+                MergeFolder.randomTensor("unet.down_blocks.0.lin.weight", 1, 6, 5),
+                MergeFolder.randomTensor("text_encoder.text_model.lin.weight", 2, 6, 5));
+        folder.write(
+                "both.safetensors",
+                MergeFolder.and(
+                        MergeFolder.lora("lora_unet_down_blocks_0_lin", 2, 3, 6, 5),
+                        MergeFolder.lora("lora_te_text_model_lin", 3, 4, 6, 5)));
+        Called called = export("both.safetensors", "--layout", "diffusers");
+        assertThat(called.status()).as(called.err()).isZero();
+        String file = "out/pytorch_lora_weights.safetensors";
+        assertThat(folder.data(file, "unet.down_blocks.0.lin.lora_A.weight"))
+                .isEqualTo(folder.data("both.safetensors", "lora_unet_down_blocks_0_lin.lora_down.weight"));
+        assertThat(folder.tensor(file, "text_encoder.text_model.lin.lora_B.weight")
+                        .shape())
+                .isEqualTo(Shape.of(6, 4));
+        assertThat(folder.header(file).metadata().get("lora_adapter_metadata"))
+                .contains("\"unet.r\" : 3", "\"text_encoder.r\" : 4");
+        assertThat(folder.files()).filteredOn(name -> name.startsWith("out/")).hasSize(2);
+        assertThat(export("both.safetensors", "--layout", "diffusers").out()).contains("UP_TO_DATE");
+    }
+
     /** PEFT divides by the norms of rows, LyCORIS adds a little first. */
     @Test
     void aLayerWithARowOfZerosIsWrittenWhole() throws Exception {
@@ -357,5 +403,41 @@ class ExportIT {
         assertThat(folder.files())
                 .contains("made/lora/adapter_model.safetensors", "made/output/adapter_config.json")
                 .noneMatch(name -> name.startsWith("made/input/") || name.endsWith(".tmp"));
+    }
+
+    private Called audited(String where, String... more) {
+        Stream<String> args = Stream.of(
+                "export",
+                "--audit",
+                folder.at("audit"),
+                "--where",
+                where,
+                "--base",
+                folder.at("base.safetensors"),
+                "--output",
+                folder.at("run"),
+                "--master",
+                "local[2]");
+        return Called.doraxis(Stream.concat(args, Stream.of(more)).toArray(String[]::new));
+    }
+
+    @Test
+    void anAuditListsWhatAPredicatePicks() throws Exception {
+        Called audit = Called.doraxis(
+                "audit", "--input", folder.path().toString(), "--output", folder.at("audit"), "--master", "local[2]");
+        assertThat(audit.status()).as(audit.err()).isZero();
+        Called called = audited("kind = 'ADAPTER' AND (axis = 'OUTPUT' OR NOT has_dora)");
+        assertThat(called.status()).as(called.err()).isZero();
+        assertThat(called.out()).contains("2 exports: 2 DONE");
+        String below = "run/adapters" + folder.path() + "/";
+        assertThat(folder.files())
+                .contains(
+                        below + "lora.safetensors/adapter_model.safetensors",
+                        below + "output.safetensors/adapter_model.safetensors")
+                .noneMatch(name -> name.startsWith(below + "input"));
+        assertThat(audited("no_such_column = 1", "--dry-run").err()).contains("--where no_such_column = 1: ");
+        assertThat(Called.doraxis("export", "--audit", folder.at("audit"), "--output", folder.at("run"))
+                        .status())
+                .isEqualTo(64);
     }
 }

@@ -28,6 +28,9 @@ public final class OutputFile implements Closeable {
     /** A name may be as long as the file system lets it, and that of the temporary file must not be longer. */
     private static final int KEPT_OF_NAME = 60;
 
+    /** What is given to the system at a time: Java copies it to memory that it allocates, and of larger pieces frees. */
+    private static final int SLICE = 64 << 10;
+
     private final FileSystem fileSystem;
     private final Path path;
     private final Path temporary;
@@ -82,7 +85,9 @@ public final class OutputFile implements Closeable {
     }
 
     public void write(byte[] data, int count) throws IOException {
-        out.write(data, 0, count);
+        for (int from = 0; from < count; from += SLICE) {
+            out.write(data, from, Math.min(SLICE, count - from));
+        }
         bytes += count;
     }
 

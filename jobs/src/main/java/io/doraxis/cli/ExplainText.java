@@ -186,8 +186,8 @@ final class ExplainText {
             boolean input = adapter.verdict().axis() == CheckpointAxis.INPUT;
             line("  Or export it to PEFT's layout, for programs that use PEFT:");
             line(
-                    "    doraxis export --input %s --base BASE.safetensors%s --output OUT",
-                    quoted(uri), input ? " --input-axis auto" : "");
+                    "    %s export --input %s --base BASE.safetensors%s --output OUT",
+                    Doraxis.COMMAND, quoted(uri), input ? " --input-axis auto" : "");
         }
     }
 

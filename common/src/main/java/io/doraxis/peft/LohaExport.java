@@ -10,7 +10,8 @@ import java.util.Optional;
 
 /** LyCORIS' LoHa as PEFT's: the same keys and shapes, but for what a whole adapter must have in common. */
 final class LohaExport {
-    private static final Map<Role, String> KEYS = Map.of(
+    /** What both PEFT and LyCORIS call the factors. */
+    static final Map<Role, String> KEYS = Map.of(
             Role.HADA_W1_A, "hada_w1_a",
             Role.HADA_W1_B, "hada_w1_b",
             Role.HADA_W2_A, "hada_w2_a",

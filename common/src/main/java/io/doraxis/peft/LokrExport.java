@@ -15,7 +15,8 @@ import java.util.Set;
  * gives every layer the shapes that its factors have (PEFT 0.21.2, {@code lokr/layer.py}).
  */
 final class LokrExport {
-    private static final Map<Role, String> KEYS = Map.of(
+    /** What both PEFT and LyCORIS call the factors. */
+    static final Map<Role, String> KEYS = Map.of(
             Role.LOKR_W1, "lokr_w1",
             Role.LOKR_W1_A, "lokr_w1_a",
             Role.LOKR_W1_B, "lokr_w1_b",

@@ -39,23 +39,6 @@ import java.util.regex.Pattern;
 final class LycorisPlanner {
     private static final String FILE = "lycoris.safetensors";
 
-    private static final Map<Role, String> LOHA = Map.of(
-            Role.HADA_W1_A, "hada_w1_a",
-            Role.HADA_W1_B, "hada_w1_b",
-            Role.HADA_W2_A, "hada_w2_a",
-            Role.HADA_W2_B, "hada_w2_b",
-            Role.HADA_T1, "hada_t1",
-            Role.HADA_T2, "hada_t2");
-
-    private static final Map<Role, String> LOKR = Map.of(
-            Role.LOKR_W1, "lokr_w1",
-            Role.LOKR_W1_A, "lokr_w1_a",
-            Role.LOKR_W1_B, "lokr_w1_b",
-            Role.LOKR_W2, "lokr_w2",
-            Role.LOKR_W2_A, "lokr_w2_a",
-            Role.LOKR_W2_B, "lokr_w2_b",
-            Role.LOKR_T2, "lokr_t2");
-
     private static final List<String> LOADING = List.of(
             "from lycoris import create_lycoris_from_weights",
             "",
@@ -213,7 +196,7 @@ final class LycorisPlanner {
             }
             case LOHA -> {
                 rank = Math.toIntExact(module.tensors().shape(Role.HADA_W1_B).dim(0));
-                copyAll(tensors, name, module, LOHA);
+                copyAll(tensors, name, module, LohaExport.KEYS);
             }
             default -> rank = addLokr(tensors, name, module);
         }
@@ -239,7 +222,7 @@ final class LycorisPlanner {
 
     /** LyCORIS scales two full factors by nothing, so their scale goes into the first. */
     private static int addLokr(List<PeftTensor> tensors, String name, AdapterModule module) {
-        copyAll(tensors, name, module, LOKR);
+        copyAll(tensors, name, module, LokrExport.KEYS);
         boolean full = module.tensors().hasAll(LOKR_W1, LOKR_W2);
         if (full && module.scale() != 1) {
             tensors.removeIf(tensor -> tensor.name().endsWith(".lokr_w1"));

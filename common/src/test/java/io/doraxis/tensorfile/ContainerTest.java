@@ -62,7 +62,7 @@ class ContainerTest {
                 Arguments.of("../../../blobs/" + "0a".repeat(20) + "\n", Container.CACHE_LINK),
                 Arguments.of("..\\..\\blobs\\" + "0a".repeat(32) + "\r\n", Container.CACHE_LINK),
                 Arguments.of(
-                        "/root/.cache/huggingface/hub/models--a--b/blobs/" + "9f".repeat(32), Container.CACHE_LINK),
+                        "/home/a/.cache/huggingface/hub/models--a--b/blobs/" + "9f".repeat(32), Container.CACHE_LINK),
                 Arguments.of("../../blobs/" + "0a".repeat(32) + " is not there", Container.TEXT),
                 Arguments.of("see ../../blobs/" + "0a".repeat(32), Container.TEXT),
                 Arguments.of("../../blobs/readme", Container.TEXT),

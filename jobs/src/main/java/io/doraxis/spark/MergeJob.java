@@ -73,7 +73,7 @@ public final class MergeJob {
             AtomicLong read = new AtomicLong();
             progress.reading(merge.baseBytes() >> 20, "MiB of weights");
             progress.watch(() -> read.get() >> 20, () -> 0);
-            merge.output().removeOutdatedIndex(store);
+            merge.output().begin(store);
             try (Lanes lanes = new Lanes(Kernels.open(cores, request.settings(), FIRST_GPU))) {
                 List<ShardResult> shards = new ArrayList<>();
                 for (OutputShard shard : merge.output().shards()) {
@@ -96,7 +96,10 @@ public final class MergeJob {
     /** What a merge would do, or why it cannot: nothing is written. */
     public static MergeResult dryRun(Configuration configuration, MergeRequest request, String toolVersion) {
         try {
-            return MergeResult.planned(PreparedMerge.of(new ObjectStore(configuration), request, toolVersion));
+            ObjectStore store = new ObjectStore(configuration);
+            PreparedMerge merge = PreparedMerge.of(store, request, toolVersion);
+            merge.output().requireNoOtherModel(store);
+            return MergeResult.planned(merge);
         } catch (MergeRefusedException e) {
             return MergeResult.refused(request, e);
         } catch (IOException e) {

@@ -77,8 +77,13 @@ record MergeOutput(String uri, List<OutputShard> shards, String digest) {
 
     /** Whether a shard has been written, from the same inputs. */
     boolean isThere(ObjectStore store, OutputShard shard) {
+        return carries(store, place(shard), digest);
+    }
+
+    /** Whether a file says that it was made of that; false where there is none. */
+    static boolean carries(ObjectStore store, String place, String digest) {
         try {
-            StoredObject output = store.object(place(shard));
+            StoredObject output = store.object(place);
             byte[] head = store.head(output, FirstRead.ofWeights(output));
             return digest.equals(SafetensorsReader.read(store.reader(output), head, head.length)
                     .metadata()
@@ -88,8 +93,13 @@ record MergeOutput(String uri, List<OutputShard> shards, String digest) {
         }
     }
 
-    /** Removes the index of an earlier merge before its shards are replaced one by one. */
-    void removeOutdatedIndex(ObjectStore store) throws IOException {
+    /**
+     * Makes it ready to be written to: the index of an earlier merge is removed before its shards are replaced one by one.
+     *
+     * @throws MergeRefusedException if the folder holds files of another model
+     */
+    void begin(ObjectStore store) throws MergeRefusedException, IOException {
+        requireNoOtherModel(store);
         if (hasIndex() && !shards.stream().allMatch(shard -> isThere(store, shard))) {
             store.delete(indexPlace());
         }

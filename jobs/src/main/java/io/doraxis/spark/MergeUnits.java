@@ -71,7 +71,7 @@ record MergeUnits(JobRun.Stores stores, String toolVersion, int threads) impleme
         try {
             ObjectStore store = stores.open();
             PreparedMerge merge = PreparedMerge.of(store, request, toolVersion);
-            merge.output().removeOutdatedIndex(store);
+            merge.output().begin(store);
             List<Long> costs = merge.output().shards().stream().map(merge::cost).toList();
             return new Planned(numbered._1, request, costs, null);
         } catch (MergeRefusedException e) {

@@ -1,47 +1,31 @@
 package io.doraxis.spark;
 
 import io.doraxis.audit.CheckpointAudit;
-import io.doraxis.catalog.FirstRead;
 import io.doraxis.catalog.StoredObject;
 import io.doraxis.consumer.ConsumerRules;
 import io.doraxis.merge.MergeRefusedException;
-import io.doraxis.peft.AdapterConfigJson;
 import io.doraxis.peft.ExportOutcome;
 import io.doraxis.peft.ExportPlan;
 import io.doraxis.peft.ExportPlanner;
 import io.doraxis.peft.ExportSource;
-import io.doraxis.peft.ModelCard;
-import io.doraxis.peft.PeftAdapter;
 import io.doraxis.peft.PeftTensor;
 import io.doraxis.peft.Provenance;
 import io.doraxis.spark.ExportResult.Code;
 import io.doraxis.store.ObjectStore;
-import io.doraxis.store.OutputFile;
-import io.doraxis.tensorfile.MalformedTensorFileException;
-import io.doraxis.tensorfile.SafetensorsReader;
 import io.doraxis.tensorfile.TensorIndex;
 import io.doraxis.tensorfile.TensorInfo;
 import java.io.IOException;
-import java.io.InputStream;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeMap;
 
 /**
  * One export from its request to its result: a directory in PEFT's layout, or one for each component. The weights are
  * written last, so that a directory with weights is whole.
  */
 final class OneExport {
-    private static final String WEIGHTS = "adapter_model.safetensors";
-    private static final String CONFIG = "adapter_config.json";
-    private static final String DIGEST = "doraxis.input_digest";
-    private static final List<String> OTHER_WEIGHTS = List.of(WEIGHTS, "adapter_model.bin");
-    private static final int COPY_BYTES = 1 << 20;
-
     /** Of what is exact: products in float32 are this near, and nearer. */
     private static final double TOLERANCE = 1e-5;
 
@@ -53,15 +37,14 @@ final class OneExport {
     private final ExportRequest request;
     private final String toolVersion;
     private final int threads;
+    private final ExportOutput output;
     private final Map<String, Double> seconds = new LinkedHashMap<>();
-    private final List<String> digests = new ArrayList<>();
     private final List<String> moreWarnings = new ArrayList<>();
 
     /** Null where nothing was verified. */
     private ExportVerifier.Found verified;
 
     private long bytesRead;
-    private long bytesWritten;
     private int copied;
     private int computed;
 
@@ -71,6 +54,7 @@ final class OneExport {
         this.store = store;
         this.request = request;
         this.toolVersion = toolVersion;
+        this.output = new ExportOutput(store, request.output());
     }
 
     private static final class Refusal extends Exception {
@@ -155,10 +139,11 @@ final class OneExport {
             copied += tensor.source() instanceof PeftTensor.Copied ? 1 : 0;
             computed += tensor.source() instanceof PeftTensor.Copied ? 0 : 1;
         }
-        bytesWritten = plan.outcome() == ExportOutcome.NOT_NEEDED
+        long bytes = plan.outcome() == ExportOutcome.NOT_NEEDED
                 ? prepared.adapter.checkpoint().totalBytes()
                 : plan.bytes();
-        return result(MergeResult.Status.PLANNED, plan, prepared.inputs, digest(prepared.adapter, prepared.base));
+        return result(
+                MergeResult.Status.PLANNED, plan, prepared.inputs, digest(prepared.adapter, prepared.base), bytes);
     }
 
     private ExportResult export() throws Refusal, MergeRefusedException, IOException {
@@ -169,17 +154,18 @@ final class OneExport {
         ExportInputs inputs = prepared.inputs;
         ExportPlan plan = prepared.plan;
         String digest = digest(adapter, base);
-        if (isThere(plan, digest)) {
+        if (output.isThere(plan, digest)) {
             verify(prepared, plan);
-            return result(MergeResult.Status.UP_TO_DATE, plan, inputs, digest);
+            return result(MergeResult.Status.UP_TO_DATE, plan, inputs, digest, output.bytes());
         }
         if (plan.outcome() == ExportOutcome.NOT_NEEDED) {
             seconds.put("plan", since(started));
             long copying = System.nanoTime();
-            copy(adapter);
-            writeText(place("", ModelCard.FILE), ModelCard.of(plan, provenance(adapter)));
+            bytesRead += output.copy(adapter);
+            copied = adapter.contents().index().tensors().size();
+            output.writeCards(plan, provenance(adapter));
             seconds.put("write", since(copying));
-            return result(MergeResult.Status.DONE, plan, inputs, digest);
+            return result(MergeResult.Status.DONE, plan, inputs, digest, output.bytes());
         }
         try (Lanes lanes = new Lanes(Kernels.open(threads, ON_CPU, null))) {
             ExportWriter writer = new ExportWriter(inputs, lanes);
@@ -188,21 +174,14 @@ final class OneExport {
             ExportWriter.requirePossible(plan);
             seconds.put("plan", since(started));
             long writing = System.nanoTime();
-            writeCards(plan, provenance(adapter));
-            Map<String, String> metadata = provenance(adapter).metadata(plan);
-            metadata.put(DIGEST, digest);
-            for (PeftAdapter made : plan.adapters()) {
-                write(made, plan, writer, metadata);
-            }
-            if (plan.file() != null) {
-                writeFile(plan, writer, metadata);
-            }
+            output.writeCards(plan, provenance(adapter));
+            output.write(plan, writer, provenance(adapter).metadata(plan), digest);
             seconds.put("write", since(writing));
             copied = writer.copied();
             computed = writer.computed();
         }
         verify(prepared, plan);
-        return result(MergeResult.Status.DONE, plan, inputs, digest);
+        return result(MergeResult.Status.DONE, plan, inputs, digest, output.bytes());
     }
 
     private void verify(Prepared prepared, ExportPlan plan) throws IOException {
@@ -216,8 +195,7 @@ final class OneExport {
         long started = System.nanoTime();
         try (Lanes lanes = new Lanes(Kernels.open(threads, ON_CPU, null))) {
             TensorIndex base = prepared.base.contents().index();
-            verified = new ExportVerifier(store, prepared.inputs, base, lanes)
-                    .verify(plan, made -> made.folder().isEmpty() ? request.output() : place(made.folder(), ""));
+            verified = new ExportVerifier(store, prepared.inputs, base, lanes).verify(plan, output::place);
         } catch (MergeRefusedException e) {
             notVerified(e.getMessage());
             return;
@@ -245,16 +223,12 @@ final class OneExport {
 
     /** What is read must not be replaced while it is. */
     private void requireApart(CheckpointAudit adapter, CheckpointAudit base, ExportPlan plan) throws Refusal {
-        Set<String> folders = new HashSet<>(Set.of(store.place(request.output())));
-        plan.adapters().forEach(made -> folders.add(store.place(place(made.folder(), ""))));
         List<StoredObject> inputs = new ArrayList<>(adapter.checkpoint().weights());
         inputs.addAll(base == null ? List.of() : base.checkpoint().weights());
-        for (StoredObject file : inputs) {
-            String read = store.place(file.uri());
-            if (folders.contains(read) || folders.contains(read.substring(0, read.lastIndexOf('/')))) {
-                throw new Refusal(
-                        Code.UNSUPPORTED_OUTPUT, request.output() + " is read for this export; write to another place");
-            }
+        Set<String> places = output.places(plan);
+        if (inputs.stream().anyMatch(file -> store.isAmong(places, file))) {
+            throw new Refusal(
+                    Code.UNSUPPORTED_OUTPUT, request.output() + " is read for this export; write to another place");
         }
     }
 
@@ -300,66 +274,6 @@ final class OneExport {
         return PreparedMerge.sha256(input.toString());
     }
 
-    private String place(String folder, String file) {
-        return request.output() + (folder.isEmpty() ? "/" : "/" + folder + "/") + file;
-    }
-
-    /** Copies of adapters keep their bytes, and so cannot be told from others: they are made again. */
-    private boolean isThere(ExportPlan plan, String digest) {
-        List<String> places = new ArrayList<>();
-        plan.adapters().forEach(made -> places.add(place(made.folder(), WEIGHTS)));
-        if (plan.file() != null) {
-            places.add(place("", plan.file().name()));
-        }
-        for (String place : places) {
-            try {
-                StoredObject output = store.object(place);
-                byte[] head = store.head(output, FirstRead.ofWeights(output));
-                String found = SafetensorsReader.read(store.reader(output), head, head.length)
-                        .metadata()
-                        .get(DIGEST);
-                if (!digest.equals(found)) {
-                    return false;
-                }
-            } catch (IOException | MalformedTensorFileException e) {
-                return false; // there is none yet, or another
-            }
-        }
-        return !places.isEmpty();
-    }
-
-    private void copy(CheckpointAudit adapter) throws IOException {
-        if (adapter.contents().config() != null) {
-            copy(adapter.checkpoint().side().orElseThrow(), place("", CONFIG));
-        }
-        StoredObject weights = adapter.contents().parts().get(0).file();
-        copy(weights, place("", weights.fileName()));
-        for (String other : OTHER_WEIGHTS) {
-            if (!other.equals(weights.fileName())) {
-                store.delete(place("", other)); // an earlier export's, which PEFT might read in place of these
-            }
-        }
-        copied = adapter.contents().index().tensors().size();
-    }
-
-    private void copy(StoredObject from, String place) throws IOException {
-        try (OutputFile output = OutputFile.create(store, place);
-                InputStream in = store.reader(from).open(0, from.size())) {
-            byte[] buffer = new byte[COPY_BYTES];
-            for (int count = in.read(buffer); count >= 0; count = in.read(buffer)) {
-                output.write(buffer, count);
-                bytesRead += count;
-            }
-            output.publish();
-            wrote(output);
-        }
-    }
-
-    private void wrote(OutputFile output) {
-        bytesWritten += output.bytes();
-        digests.add(output.digest());
-    }
-
     private Provenance provenance(CheckpointAudit adapter) {
         StoredObject weights = adapter.contents().parts().get(0).file();
         return new Provenance(
@@ -376,46 +290,8 @@ final class OneExport {
                 ConsumerRules.bundled().version());
     }
 
-    /** In the directory itself, and in those below it. */
-    private void writeCards(ExportPlan plan, Provenance provenance) throws IOException {
-        writeText(place("", ModelCard.FILE), ModelCard.of(plan, provenance));
-        for (PeftAdapter made : plan.adapters()) {
-            if (!made.folder().isEmpty()) {
-                writeText(place(made.folder(), ModelCard.FILE), ModelCard.of(plan, provenance, made));
-            }
-        }
-    }
-
-    private void writeText(String place, byte[] text) throws IOException {
-        try (OutputFile file = OutputFile.create(store, place)) {
-            file.write(text);
-            file.publish();
-            wrote(file);
-        }
-    }
-
-    private void write(PeftAdapter adapter, ExportPlan plan, ExportWriter writer, Map<String, String> metadata)
-            throws IOException, MergeRefusedException {
-        writeText(place(adapter.folder(), CONFIG), AdapterConfigJson.of(adapter));
-        try (OutputFile weights = OutputFile.create(store, place(adapter.folder(), WEIGHTS))) {
-            writer.write(adapter, plan, metadata, weights.stream());
-            weights.publish();
-            wrote(weights);
-        }
-    }
-
-    private void writeFile(ExportPlan plan, ExportWriter writer, Map<String, String> metadata)
-            throws IOException, MergeRefusedException {
-        Map<String, String> all = new TreeMap<>(plan.file().metadata());
-        all.putAll(metadata);
-        try (OutputFile file = OutputFile.create(store, place("", plan.file().name()))) {
-            writer.write(plan, all, file.stream());
-            file.publish();
-            wrote(file);
-        }
-    }
-
-    private ExportResult result(MergeResult.Status status, ExportPlan plan, ExportInputs inputs, String inputDigest) {
+    private ExportResult result(
+            MergeResult.Status status, ExportPlan plan, ExportInputs inputs, String inputDigest, long bytes) {
         boolean off = verified != null && verified.relError() > TOLERANCE;
         return new ExportResult(
                 request,
@@ -430,9 +306,9 @@ final class OneExport {
                 computed,
                 copied,
                 bytesRead + inputs.bytesRead(),
-                bytesWritten,
+                bytes,
                 inputDigest,
-                digests.isEmpty() ? null : PreparedMerge.sha256(String.join("\n", digests)),
+                output.digest(),
                 verified == null ? null : verified.relError(),
                 verified == null ? null : verified.tensor(),
                 warnings(plan),

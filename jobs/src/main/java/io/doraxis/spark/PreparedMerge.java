@@ -28,6 +28,7 @@ import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
 
@@ -83,7 +84,6 @@ record PreparedMerge(
         String digest = digest(toolVersion, request, inputs);
         MergeOutput output = new MergeOutput(request.output(), shards(request, base), digest);
         requireWritable(plan, output.shards());
-        output.requireNoOtherModel(store);
         Map<String, String> metadata = new TreeMap<>(base.contents().index().metadata());
         metadata.putIfAbsent("format", "pt");
         metadata.put(MergeOutput.DIGEST, digest);
@@ -158,12 +158,10 @@ record PreparedMerge(
     /** What is read must not be replaced while it is, nor lost. */
     private static void requireApart(ObjectStore store, String output, List<Checkpoint> inputs)
             throws MergeRefusedException, IOException {
-        String place = store.place(output);
+        Set<String> place = Set.of(store.place(output));
         for (Checkpoint input : inputs) {
             for (StoredObject file : input.weights()) {
-                String read = store.place(file.uri());
-                if (read.equals(place)
-                        || read.substring(0, read.lastIndexOf('/')).equals(place)) {
+                if (store.isAmong(place, file)) {
                     throw new MergeRefusedException(
                             Code.UNSUPPORTED_OUTPUT, output + " is read for this merge; write to another place");
                 }

@@ -36,9 +36,6 @@ final class ShardWriter {
     /** What is read, computed and written at a time, of tensors that can be computed by their rows. */
     private static final int PIECE_BYTES = 8 << 20;
 
-    /** What is asked of a local file at a time: Java reads it to memory that it allocates, and of larger pieces frees. */
-    private static final int SLICE_BYTES = 64 << 10;
-
     private final ObjectStore store;
     private final PreparedMerge merge;
     private final Lanes lanes;
@@ -118,11 +115,8 @@ final class ShardWriter {
     }
 
     private static void readFully(InputStream in, byte[] into, int length) throws IOException {
-        for (int from = 0; from < length; from += SLICE_BYTES) {
-            int slice = Math.min(SLICE_BYTES, length - from);
-            if (in.readNBytes(into, from, slice) < slice) {
-                throw new EOFException("the file ends early");
-            }
+        if (in.readNBytes(into, 0, length) < length) {
+            throw new EOFException("the file ends early");
         }
     }
 

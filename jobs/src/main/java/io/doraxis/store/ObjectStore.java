@@ -11,6 +11,7 @@ import io.doraxis.tensorfile.TensorData;
 import io.doraxis.tensorfile.TensorInfo;
 import java.io.EOFException;
 import java.io.FileNotFoundException;
+import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
@@ -26,6 +27,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.EtagSource;
@@ -44,6 +46,9 @@ import org.apache.hadoop.util.functional.FutureIO;
 /** Objects of any Hadoop file system: ranged reads without a HEAD, as the listing told the length already. */
 public final class ObjectStore {
     static final String LOCAL = "file:";
+
+    /** What is read from a local file, or written to a file, at a time. */
+    static final int SLICE = 64 << 10;
 
     private final Configuration configuration;
     private final Map<String, FileSystem> fileSystems = new ConcurrentHashMap<>();
@@ -79,12 +84,6 @@ public final class ObjectStore {
         return object(status(uri));
     }
 
-    /** A URI as listings print it. */
-    public String qualified(String uri) throws IOException {
-        Path path = path(uri);
-        return fileSystem(path).makeQualified(path).toString();
-    }
-
     /** The one spelling of a place that a user may spell in several ways, links followed; what is none stays as it is. */
     public String place(String uri) {
         try {
@@ -95,6 +94,16 @@ public final class ObjectStore {
         } catch (IOException | InvalidPathException e) {
             return uri;
         }
+    }
+
+    /**
+     * Whether a file is one of some places, or lies directly in one of them.
+     *
+     * @param places as {@link #place} spells them
+     */
+    public boolean isAmong(Set<String> places, StoredObject file) {
+        String own = place(file.uri());
+        return places.contains(own) || places.contains(own.substring(0, own.lastIndexOf('/')));
     }
 
     private static java.nio.file.Path real(java.nio.file.Path path) throws IOException {
@@ -289,12 +298,27 @@ public final class ObjectStore {
                     FSDataInputStream in = ObjectStore.this.open(object);
                     setReadahead(in, to - from);
                     in.seek(from);
-                    return in;
+                    return object.uri().startsWith(LOCAL) ? new Slices(in) : in;
                 } catch (IOException e) {
                     throw failure(object.uri(), e);
                 }
             }
         };
+    }
+
+    /**
+     * A local file, of which no more than a slice is asked for at a time: Java reads it to memory that it allocates, and of
+     * larger pieces frees.
+     */
+    private static final class Slices extends FilterInputStream {
+        Slices(InputStream in) {
+            super(in);
+        }
+
+        @Override
+        public int read(byte[] into, int from, int count) throws IOException {
+            return super.read(into, from, Math.min(SLICE, count));
+        }
     }
 
     /** A random read fetches no more than is asked for, so ask for all that will be read. */

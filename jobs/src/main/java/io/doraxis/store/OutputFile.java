@@ -28,9 +28,6 @@ public final class OutputFile implements Closeable {
     /** A name may be as long as the file system lets it, and that of the temporary file must not be longer. */
     private static final int KEPT_OF_NAME = 60;
 
-    /** What is given to the system at a time: Java copies it to memory that it allocates, and of larger pieces frees. */
-    private static final int SLICE = 64 << 10;
-
     private final FileSystem fileSystem;
     private final Path path;
     private final Path temporary;
@@ -85,8 +82,8 @@ public final class OutputFile implements Closeable {
     }
 
     public void write(byte[] data, int count) throws IOException {
-        for (int from = 0; from < count; from += SLICE) {
-            out.write(data, from, Math.min(SLICE, count - from));
+        for (int from = 0; from < count; from += ObjectStore.SLICE) { // as it is read, and for the same reason
+            out.write(data, from, Math.min(ObjectStore.SLICE, count - from));
         }
         bytes += count;
     }

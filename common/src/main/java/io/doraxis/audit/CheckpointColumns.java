@@ -323,7 +323,9 @@ public final class CheckpointColumns {
     }
 
     private static List<Object> file(StoredObject object) {
-        return Arrays.asList(object.uri(), object.size(), object.etag(), Instant.ofEpochMilli(object.modified()));
+        Instant modified =
+                object.modified() == StoredObject.UNKNOWN_TIME ? null : Instant.ofEpochMilli(object.modified());
+        return Arrays.asList(object.uri(), object.size(), object.etag(), modified);
     }
 
     private static List<Object> peftExport(CheckpointAudit audit) {

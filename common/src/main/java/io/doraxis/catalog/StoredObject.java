@@ -6,14 +6,17 @@ import java.io.Serializable;
  * One object as a listing shows it.
  *
  * @param uri as Hadoop prints it, not percent-encoded
- * @param size in bytes; negative for a folder that could not be listed
+ * @param size in bytes; negative for a folder that could not be listed, or a file that could not be looked up
  * @param etag null where the store has none
- * @param modified milliseconds since 1970
+ * @param modified milliseconds since 1970; {@link #UNKNOWN_TIME} where nobody told
  */
 public record StoredObject(String uri, long size, String etag, long modified) implements Serializable {
-    /** A folder that could not be listed, in place of what it holds: its row tells so. */
-    public static StoredObject unlistable(String folder) {
-        return new StoredObject(folder, -1, null, 0);
+    /** In place of a time. */
+    public static final long UNKNOWN_TIME = 0;
+
+    /** A folder that could not be listed, in place of what it holds, or a file of unknown size: its row tells so. */
+    public static StoredObject unlistable(String uri) {
+        return new StoredObject(uri, -1, null, UNKNOWN_TIME);
     }
 
     public boolean isUnlistable() {

@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.apache.spark.sql.SparkSession;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -35,8 +36,33 @@ final class AuditCommand implements Callable<Integer> {
     @Mixin
     private Verbosity verbosity;
 
-    @Mixin
-    private Roots roots;
+    @ArgGroup(multiplicity = "1")
+    private Objects objects;
+
+    /** What names the objects. */
+    private static final class Objects {
+        @Option(
+                names = "--input",
+                paramLabel = "URI",
+                description = "Folder, bucket or file to look through; may be given several times.")
+        private List<String> inputs = List.of();
+
+        @Option(
+                names = "--manifest",
+                paramLabel = "URI",
+                description =
+                        "List of the objects, which are not looked for then: a text of paths, CSV or Parquet with the"
+                                + " columns path and, where known, size, etag and mtime, a folder of such files, or the"
+                                + " manifest.json of an S3 Inventory.")
+        private String manifest;
+    }
+
+    @Option(
+            names = "--output",
+            required = true,
+            paramLabel = "URI",
+            description = "Folder of the tables; earlier runs in it are kept.")
+    private String output;
 
     @Mixin
     private SparkOptions sparkOptions;
@@ -88,16 +114,20 @@ final class AuditCommand implements Callable<Integer> {
         for (String condition : failOn) {
             conditions.add(FailCondition.parse(condition));
         }
-        roots.check();
+        ValueUse use = values != null ? values : atlas != null ? ValueUse.AMBIGUOUS : ValueUse.NONE;
+        AuditOptions options =
+                new AuditOptions(objects.inputs, objects.manifest, output, !noModules, ioConcurrency, use, atlas);
+        if (output.isBlank() || options.sources().stream().anyMatch(String::isBlank)) {
+            throw new Doraxis.UsageException(
+                    "--input, --manifest and --output want a folder or URI, not an empty text");
+        }
         if (ioConcurrency < 1) {
             throw new Doraxis.UsageException("--io-concurrency must be at least 1, not " + ioConcurrency);
         }
         if (!(maxStoreErrors >= 0 && maxStoreErrors <= 1)) {
             throw new Doraxis.UsageException("--max-store-errors is a share from 0 to 1, not " + maxStoreErrors);
         }
-        ValueUse use = values != null ? values : atlas != null ? ValueUse.AMBIGUOUS : ValueUse.NONE;
-        RunRecord record = run(
-                new AuditOptions(roots.inputs(), roots.output(), !noModules, ioConcurrency, use, atlas), sparkOptions);
+        RunRecord record = run(options, sparkOptions);
         spec.commandLine().getOut().print(AuditSummary.of(record));
         spec.commandLine().getOut().flush();
         return status(record, conditions);
@@ -108,7 +138,8 @@ final class AuditCommand implements Callable<Integer> {
         PrintWriter err = spec.commandLine().getErr();
         int status = 0;
         if (record.objects_listed() == 0) {
-            err.println("doraxis: warning: nothing lies below " + roots.below());
+            err.println("doraxis: warning: nothing is listed in "
+                    + String.join(", ", record.options().sources()));
         }
         if (record.storeErrorShare() > maxStoreErrors) {
             err.printf(

@@ -12,7 +12,6 @@ import io.doraxis.store.Folder;
 import io.doraxis.store.RunFolder;
 import java.io.IOException;
 import java.io.Serializable;
-import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.apache.spark.api.java.JavaRDD;
@@ -70,10 +69,11 @@ public final class AuditJob {
     /**
      * Runs the audit.
      *
-     * @throws IOException if a root cannot be listed or the output cannot be written: nothing was read then
+     * @throws IOException if a root cannot be listed, a row of the manifest names no object, or the output cannot be written:
+     *     nothing was read then
      */
     public RunRecord run() throws IOException {
-        JobRun run = new JobRun(spark, options.inputs());
+        JobRun run = new JobRun(spark, options.sources());
         Broadcast<Atlas> atlas = options.atlas() == null
                 ? null
                 : JavaSparkContext.fromSparkContext(spark.sparkContext())
@@ -81,11 +81,9 @@ public final class AuditJob {
         RunFolder output = run.begin(options.output(), progress);
         JobRun.Stores stores = run.stores();
         progress.listing();
-        int listers = run.parallelism() * LISTERS_PER_CORE;
-        List<Folder> folders = Folder.split(run.store(), options.inputs(), listers);
         Stamp stamp = new Stamp(ConsumerRules.bundled().version(), toolVersion, run.started());
         Listed listed;
-        try (Listing listing = Listing.of(spark, folders, listers, stores)) {
+        try (Listing listing = listing(run, stores)) {
             long objects = listing.count();
             JavaRDD<FolderGrouping> grouped = listing.folders(run.tasks(objects, CHECKPOINTS_PER_TASK));
             listed = grouped.map(Listed::of).fold(Listed.NOTHING, Listed::plus);
@@ -100,6 +98,15 @@ public final class AuditJob {
         RunRecord record = new RunTotals(spark, output).record(stamp, options, listed, run.seconds());
         output.complete(RunRecordJson.write(record));
         return record;
+    }
+
+    private Listing listing(JobRun run, JobRun.Stores stores) throws IOException {
+        int listers = run.parallelism() * LISTERS_PER_CORE;
+        if (options.manifest() == null) {
+            return Listing.of(spark, Folder.split(run.store(), options.inputs(), listers), listers, stores);
+        }
+        Manifest manifest = Manifest.open(spark, run, options.manifest());
+        return Listing.of(spark, manifest.objects(stores, options.ioConcurrency()), listers);
     }
 
     private void write(

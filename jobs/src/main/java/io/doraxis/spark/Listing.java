@@ -51,8 +51,29 @@ final class Listing implements AutoCloseable {
         if (folders.stream().anyMatch(Folder::isWide)) {
             shares = shares.flatMap(folder -> folder.spread(stores.open())).repartition(tasks);
         }
-        JavaRDD<Row> rows = shares.flatMap(folder -> new Rows(folder.objects(stores.open())));
+        return kept(spark, shares.flatMap(folder -> new Rows(folder.objects(stores.open()))));
+    }
+
+    /**
+     * Objects that are known without listing, in any order; one that is there twice counts once.
+     *
+     * @param tasks that sort them by folder
+     */
+    static Listing of(SparkSession spark, JavaRDD<StoredObject> known, int tasks) {
+        JavaRDD<Row> rows = known.map(object -> Rows.row(object.directory(), object, false));
+        JavaRDD<Row> sorted = spark.createDataFrame(rows, SCHEMA)
+                .repartition(tasks, functions.col("key"))
+                .sortWithinPartitions("uri", "size", "modified", "etag")
+                .toJavaRDD();
+        return kept(spark, sorted.mapPartitions(each -> new Rows(new Distinct(each))));
+    }
+
+    private static Listing kept(SparkSession spark, JavaRDD<Row> rows) {
         return new Listing(spark.createDataFrame(rows, SCHEMA).persist(StorageLevel.MEMORY_AND_DISK()));
+    }
+
+    private static StoredObject object(Row row) {
+        return new StoredObject(row.getString(1), row.getLong(2), row.getString(3), row.getLong(4));
     }
 
     long count() {
@@ -114,6 +135,40 @@ final class Listing implements AutoCloseable {
         }
     }
 
+    /** Of objects that are sorted by their URI the first of each. */
+    private static final class Distinct implements Iterator<StoredObject> {
+        private final Iterator<Row> rows;
+        private StoredObject ahead;
+
+        Distinct(Iterator<Row> rows) {
+            this.rows = rows;
+            step("");
+        }
+
+        private void step(String last) {
+            ahead = null;
+            while (ahead == null && rows.hasNext()) {
+                StoredObject object = object(rows.next());
+                ahead = object.uri().equals(last) ? null : object;
+            }
+        }
+
+        @Override
+        public boolean hasNext() {
+            return ahead != null;
+        }
+
+        @Override
+        public StoredObject next() {
+            if (ahead == null) {
+                throw new NoSuchElementException();
+            }
+            StoredObject next = ahead;
+            step(next.uri());
+            return next;
+        }
+    }
+
     /** Groups rows that are sorted by their key. */
     private static final class Folders implements Iterator<FolderGrouping> {
         private final Iterator<Row> rows;
@@ -139,9 +194,7 @@ final class Listing implements AutoCloseable {
             List<StoredObject> objects = new ArrayList<>();
             List<StoredObject> cards = new ArrayList<>();
             while (ahead != null && ahead.getString(0).equals(key)) {
-                StoredObject object =
-                        new StoredObject(ahead.getString(1), ahead.getLong(2), ahead.getString(3), ahead.getLong(4));
-                (ahead.getBoolean(5) ? cards : objects).add(object);
+                (ahead.getBoolean(5) ? cards : objects).add(object(ahead));
                 step();
             }
             return FolderGrouping.of(objects, cards);

@@ -189,8 +189,7 @@ public final class ObjectStore {
      */
     public byte[] head(StoredObject object, int bytes) throws StoreException {
         if (object.isUnlistable()) {
-            throw new StoreException(
-                    Reason.STORE_FAILED, object.uri() + ": STORE_FAILED: the folder could not be listed", null);
+            throw unlistable(object);
         }
         if (bytes == 0) {
             return new byte[0];
@@ -199,6 +198,16 @@ public final class ObjectStore {
             return object.uri().startsWith(LOCAL) ? localHead(object, bytes) : exactHead(object, bytes);
         } catch (IOException e) {
             throw failure(object.uri(), e);
+        }
+    }
+
+    /** Why a folder could not be listed or a file not looked up, which is asked for once more. */
+    private StoreException unlistable(StoredObject object) {
+        try {
+            String what = status(object.uri()).isDirectory() ? "the folder could not be listed" : "its size is unknown";
+            return new StoreException(Reason.STORE_FAILED, object.uri() + ": STORE_FAILED: " + what, null);
+        } catch (IOException e) {
+            return failure(object.uri(), e);
         }
     }
 

@@ -32,7 +32,16 @@ class UsageTest {
     void aMissingOptionIsWrongUsage() {
         Called called = Called.doraxis("audit", "--output", "out");
         assertThat(called.status()).isEqualTo(64);
-        assertThat(called.err()).contains("Missing required option: '--input=URI'");
+        assertThat(called.err())
+                .contains("Missing required argument (specify one of these)")
+                .contains("--manifest=URI");
+    }
+
+    @Test
+    void aListingAndAManifestAreOneTooMany() {
+        Called called = audit("--manifest", "m.csv");
+        assertThat(called.status()).isEqualTo(64);
+        assertThat(called.err()).contains("mutually exclusive");
     }
 
     @Test
@@ -79,7 +88,7 @@ class UsageTest {
     void anEmptyOutputIsWrongUsage(String command) {
         Called called = Called.doraxis(command, "--input", "in", "--output", " ");
         assertThat(called.status()).isEqualTo(64);
-        assertThat(called.err()).contains("--input and --output want a folder or URI");
+        assertThat(called.err()).contains("--output want a folder");
     }
 
     @Test

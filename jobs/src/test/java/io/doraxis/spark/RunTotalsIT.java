@@ -81,7 +81,7 @@ class RunTotalsIT {
     }
 
     private static RunRecord record(long inCheckpoints, long checkpoints) {
-        AuditOptions options = new AuditOptions(List.of("in"), "out", false, 1, ValueUse.NONE, null);
+        AuditOptions options = new AuditOptions(List.of("in"), null, "out", false, 1, ValueUse.NONE, null);
         AuditJob.Listed listed =
                 new AuditJob.Listed(inCheckpoints + 1, inCheckpoints, checkpoints, Map.of("IGNORED_TEXT", 1L));
         return new RunTotals(spark, run).record(STAMP, options, listed, 1);

@@ -20,7 +20,7 @@ class StableNamesTest {
             "MergeResult$Status",
             "DONE PLANNED REFUSED FAILED UP_TO_DATE",
             "ExportResult$Code",
-            "NOT_AN_ADAPTER UNSUPPORTED_BASE UNSUPPORTED_OUTPUT INCOMPLETE_ROW UNMATCHED NOT_AS_SOURCE");
+            "NOT_AN_ADAPTER UNSUPPORTED_BASE UNSUPPORTED_OUTPUT INCOMPLETE_ROW UNMATCHED NOT_WITHIN_ERROR NOT_AS_SOURCE");
     private static final Set<String> NOT_STORED = Set.of("DeviceChoice", "KernelChoice");
 
     @ArchTest

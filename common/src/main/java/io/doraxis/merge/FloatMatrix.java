@@ -22,7 +22,7 @@ public record FloatMatrix(float[] values, int offset, int rows, int columns) {
     }
 
     /** Rounded to float32. */
-    static FloatMatrix of(Matrix matrix) {
+    public static FloatMatrix of(Matrix matrix) {
         float[] values = new float[matrix.values().length];
         for (int i = 0; i < values.length; i++) {
             values[i] = (float) matrix.values()[i];

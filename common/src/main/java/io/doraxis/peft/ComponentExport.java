@@ -2,7 +2,10 @@ package io.doraxis.peft;
 
 import io.doraxis.adapter.Algorithm;
 import io.doraxis.dora.ModuleAxis;
+import io.doraxis.merge.FactoredDelta;
 import io.doraxis.naming.Component;
+import io.doraxis.peft.Approximations.Approximation;
+import io.doraxis.peft.Approximations.Wanted;
 import io.doraxis.peft.ExportPlan.Direction;
 import io.doraxis.peft.PeftAdapter.SavedModule;
 import io.doraxis.tensorfile.Shape;
@@ -26,12 +29,21 @@ final class ComponentExport {
     private final BaseModel base;
     private final ExportSource source;
     private final boolean folded;
+    private final Map<String, Approximation> made;
 
     /**
      * @param base null without one: then no module may need it
      * @param folded whether alphas are in the factors, which only LoRA's are
+     * @param made layers that are only nearly what they were, as far as they have been computed
      */
-    ComponentExport(String folder, List<PlacedModule> modules, BaseModel base, ExportSource source, boolean folded) {
+    ComponentExport(
+            String folder,
+            List<PlacedModule> modules,
+            BaseModel base,
+            ExportSource source,
+            boolean folded,
+            Map<String, Approximation> made) {
+        this.made = made;
         this.folded = folded;
         this.folder = folder;
         this.modules = modules;
@@ -43,11 +55,21 @@ final class ComponentExport {
      * What is written for a component.
      *
      * @param held whether the form that was asked for holds any DoRA of the input axis
+     * @param lossy layers that it holds only nearly
      */
-    record Composed(List<PeftAdapter> adapters, Map<String, Integer> done, List<Direction> directions, boolean held) {
+    record Composed(
+            List<PeftAdapter> adapters,
+            Map<String, Integer> done,
+            List<Direction> directions,
+            boolean held,
+            List<Wanted> lossy) {
+        Composed(List<PeftAdapter> adapters, Map<String, Integer> done, List<Direction> directions, boolean held) {
+            this(adapters, done, directions, held, List.of());
+        }
+
         Composed of(Component component) {
             return new Composed(
-                    adapters.stream().map(adapter -> adapter.of(component)).toList(), done, directions, held);
+                    adapters.stream().map(adapter -> adapter.of(component)).toList(), done, directions, held, lossy);
         }
 
         long bytes() {
@@ -68,13 +90,14 @@ final class ComponentExport {
                 .count();
     }
 
-    /** @param form of DoRA on the input axis: one that is exact, and not AUTO */
+    /** @param form of DoRA on the input axis: not REFUSE and not AUTO */
     Composed as(InputAxis form) {
         Composed composed = switch (form) {
             case GLORA -> glora();
             case IA3_LORA -> loraThenIa3();
             case FULL_WEIGHTS -> own();
-            case REFUSE, AUTO, LOW_RANK -> throw new IllegalArgumentException(form + " is no form");
+            case LOW_RANK -> lowRank();
+            case REFUSE, AUTO -> throw new IllegalArgumentException(form + " is no form");
         };
         List<TensorInfo> weights = modules.get(0).weights();
         return weights.isEmpty() ? composed : composed.of(BaseModel.component(weights.get(0)));
@@ -152,7 +175,7 @@ final class ComponentExport {
         products.forEach(placed -> add(done, placed, type.name()));
         return new Composed(
                 List.of(
-                        LoraExport.of(inside("1-dora"), dora, true, folded),
+                        LoraExport.of(inside("1-dora"), dora, true, folded, Map.of()),
                         plain(inside("2-" + type.name().toLowerCase(Locale.ROOT)), products)),
                 done,
                 List.of(),
@@ -163,7 +186,7 @@ final class ComponentExport {
         if (held.stream().anyMatch(placed -> placed.treatment() == Treatment.IA3)) {
             return Ia3Export.of(place, held.stream().map(this::ownVector).toList());
         }
-        return dora ? LoraExport.of(place, held, true, folded) : plain(place, held);
+        return dora ? LoraExport.of(place, held, true, folded, Map.of()) : plain(place, held);
     }
 
     /** Without magnitudes: LoHa and LoKr as such where PEFT has them. */
@@ -174,7 +197,7 @@ final class ComponentExport {
         } else if (!folded && areAll(held, Algorithm.LOKR)) {
             same = LokrExport.of(place, held);
         }
-        return same.orElseGet(() -> LoraExport.of(place, held, false, folded));
+        return same.orElseGet(() -> LoraExport.of(place, held, false, folded, Map.of()));
     }
 
     private static boolean areAll(List<PlacedModule> modules, Algorithm algorithm) {
@@ -190,6 +213,67 @@ final class ComponentExport {
 
     private Ia3Export.Vector ownVector(PlacedModule placed) {
         return new Ia3Export.Vector(placed, Ia3Export.isOnInput(placed.module(), source));
+    }
+
+    /**
+     * LoRA of what the layers see, beside what is exact. PEFT has magnitudes in all modules of an adapter or in none, so
+     * there are some wherever the other modules let them: DoRA of a rank is never further off than LoRA.
+     */
+    private Composed lowRank() {
+        boolean dora = count(Treatment.OUTPUT_DORA) > 0
+                || modules.stream()
+                        .filter(placed -> placed.treatment() == Treatment.PRODUCT && placed.path() != null)
+                        .allMatch(PlacedModule::hasDirection);
+        Division division = divided(placed -> switch (placed.treatment()) {
+            case OUTPUT_DORA -> isMergeable(placed.kernel());
+            case PRODUCT -> isMergeable(placed.kernel()) && (!dora || placed.hasDirection());
+            case INPUT_DORA -> isMergeable(placed.kernel()) && placed.hasDirection();
+            default -> false;
+        });
+        List<Direction> directions = new ArrayList<>();
+        List<Wanted> lossy = new ArrayList<>();
+        Map<String, Integer> done = new HashMap<>();
+        for (PlacedModule placed : division.held) {
+            if (placed.treatment() == Treatment.INPUT_DORA) {
+                lossy.add(new Wanted(placed.module(), placed.weight(), forms(placed, dora)));
+                add(done, placed, "lossy " + lossyForm(placed, dora));
+            } else {
+                if (dora && placed.hasDirection()) {
+                    directions.add(new Direction(placed.module(), ModuleAxis.OUTPUT, placed.weight()));
+                }
+                add(done, placed, dora ? "LORA DoRA" : "LORA");
+            }
+        }
+        if (lossy.isEmpty()) {
+            return own();
+        }
+        addWhole(done, division);
+        PeftAdapter adapter =
+                LoraExport.of(folder, division.held, dora, folded, made).with(division.saved);
+        return new Composed(List.of(adapter), done, directions, true, lossy);
+    }
+
+    /** Factors of a true rank that are as large as their layer are not kept. */
+    private static Set<LossyForm> forms(PlacedModule placed, boolean dora) {
+        if (!dora) {
+            return Set.of(LossyForm.LORA);
+        }
+        long rows = placed.weight().shape().dim(0);
+        long columns = placed.weight().shape().from(1).elements();
+        boolean small = FactoredDelta.rank(placed.module()) * (rows + columns) < rows * columns;
+        return small ? Set.of(LossyForm.REFITTED_MAGNITUDE, LossyForm.DORA) : Set.of(LossyForm.DORA);
+    }
+
+    private String lossyForm(PlacedModule placed, boolean dora) {
+        Approximation own = made.get(placed.module().name());
+        if (own == null) {
+            return dora ? "LORA DoRA" : "LORA";
+        }
+        return switch (own.form()) {
+            case REFITTED_MAGNITUDE -> "refitted magnitude";
+            case DORA -> "DoRA of rank " + own.rank();
+            case LORA -> "LoRA of rank " + own.rank();
+        };
     }
 
     private Composed glora() {

@@ -53,7 +53,8 @@ final class DiffusersFile {
                 plan.directions(),
                 plan.merge(),
                 plan.unmatched(),
-                file);
+                file,
+                plan.lossy());
     }
 
     private static String objection(PeftAdapter adapter) {

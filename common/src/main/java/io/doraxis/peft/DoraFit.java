@@ -32,7 +32,21 @@ final class DoraFit {
         double norm = maxError * error.change();
         double[] scales = new double[layer.base().rows()];
         Arrays.fill(scales, commonScale());
-        TruncatedSvd first = TruncatedSvd.rough(rest(scales), maxRank, kernel);
+        FloatMatrix rest = rest(scales);
+        for (int most = Math.min(maxRank, LossyFitter.FIRST_RANK); ; most = Math.min(maxRank, 2 * most)) {
+            TruncatedSvd first = TruncatedSvd.rough(rest, most, kernel);
+            if (most == maxRank || first.rankWithin(norm) <= most) {
+                LossyFit fit = refined(first, scales.clone(), maxError, most);
+                if (most == maxRank || fit.isWithin(maxError)) {
+                    return fit;
+                }
+            }
+        }
+    }
+
+    /** The second round, from what the first one found. */
+    private LossyFit refined(TruncatedSvd first, double[] scales, double maxError, int maxRank) {
+        double norm = maxError * error.change();
         int enough = Math.min(maxRank, first.rankWithin(norm));
         adjust(scales, first, enough);
         FloatMatrix rest = rest(scales);

@@ -21,6 +21,7 @@ import java.util.stream.Collectors;
  * @param merge of the base's tensors that are written whole; null without a base
  * @param unmatched names of the adapter that have no place in the base
  * @param file that is written in place of adapters; null in PEFT's layout
+ * @param lossy layers that are only nearly what they were
  */
 public record ExportPlan(
         ExportOutcome outcome,
@@ -31,7 +32,8 @@ public record ExportPlan(
         List<Direction> directions,
         MergePlan merge,
         List<String> unmatched,
-        SingleFile file) {
+        SingleFile file,
+        Approximations lossy) {
 
     /** Why an adapter is not exported as asked. Stored in the exports table: never renamed. */
     public enum Refusal {
@@ -60,13 +62,23 @@ public record ExportPlan(
     }
 
     static ExportPlan refused(ExportOutcome outcome, Refusal refusal, String reason, List<String> unmatched) {
-        return new ExportPlan(outcome, reason, refusal, List.of(), Map.of(), List.of(), null, unmatched, null);
+        return new ExportPlan(
+                outcome, reason, refusal, List.of(), Map.of(), List.of(), null, unmatched, null, Approximations.NONE);
     }
 
     /** It has the layout that was asked for: its own files are copied. */
     static ExportPlan notNeeded(String reason) {
         return new ExportPlan(
-                ExportOutcome.NOT_NEEDED, reason, null, List.of(), Map.of(), List.of(), null, List.of(), null);
+                ExportOutcome.NOT_NEEDED,
+                reason,
+                null,
+                List.of(),
+                Map.of(),
+                List.of(),
+                null,
+                List.of(),
+                null,
+                Approximations.NONE);
     }
 
     /** All that are written. */

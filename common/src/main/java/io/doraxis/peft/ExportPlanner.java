@@ -14,6 +14,8 @@ import io.doraxis.naming.BaseNames;
 import io.doraxis.naming.BaseWeight;
 import io.doraxis.naming.Component;
 import io.doraxis.naming.ModulePath;
+import io.doraxis.peft.Approximations.Approximation;
+import io.doraxis.peft.Approximations.Wanted;
 import io.doraxis.peft.ComponentExport.Composed;
 import io.doraxis.peft.ExportPlan.Direction;
 import io.doraxis.peft.ExportPlan.Refusal;
@@ -44,6 +46,7 @@ public final class ExportPlanner {
     private final ExportSource source;
     private final BaseModel base;
     private final ExportChoices choices;
+    private final Map<String, Approximation> made;
     private final Map<Component, List<PlacedModule>> components = new EnumMap<>(Component.class);
     private final List<String> unmatched = new ArrayList<>();
     private final List<String> flattened = new ArrayList<>();
@@ -55,7 +58,9 @@ public final class ExportPlanner {
     private Refusal refusal;
     private String reason;
 
-    private ExportPlanner(ExportSource source, TensorIndex base, ExportChoices choices) {
+    private ExportPlanner(
+            ExportSource source, TensorIndex base, ExportChoices choices, Map<String, Approximation> made) {
+        this.made = made;
         this.source = source;
         this.base = base == null ? null : new BaseModel(base);
         this.choices = choices;
@@ -68,6 +73,20 @@ public final class ExportPlanner {
      * @param whole names of modules that are saved as the merged weights of their layers, whatever else they could be
      */
     public static ExportPlan plan(ExportSource source, TensorIndex base, ExportChoices choices, Set<String> whole) {
+        return plan(source, base, choices, whole, Map.of());
+    }
+
+    /**
+     * The same, when layers that are only nearly what they were have been computed.
+     *
+     * @param made what the first plan's {@link ExportPlan#lossy} have become; those that are in {@code whole} do not count
+     */
+    public static ExportPlan plan(
+            ExportSource source,
+            TensorIndex base,
+            ExportChoices choices,
+            Set<String> whole,
+            Map<String, Approximation> made) {
         if (choices.layout() instanceof ExportLayout.Lycoris lycoris) {
             return LycorisPlanner.plan(source, base == null ? null : new BaseModel(base), lycoris.names());
         }
@@ -81,7 +100,7 @@ public final class ExportPlanner {
                                 ExportOutcome.IMPOSSIBLE, Refusal.NOT_EXPRESSIBLE, objection.get(), List.of());
             }
         }
-        ExportPlan plan = new ExportPlanner(source, base, choices).planned(whole);
+        ExportPlan plan = new ExportPlanner(source, base, choices, made).planned(whole);
         boolean isFile = choices.layout() instanceof ExportLayout.Diffusers && plan.refusal() == null;
         return isFile ? DiffusersFile.of(plan) : plan;
     }
@@ -257,7 +276,7 @@ public final class ExportPlanner {
             boolean named = components.size() > 1 || choices.layout() instanceof ExportLayout.Diffusers;
             String folder = named ? folder(component) : "";
             exports.add(new ComponentExport(
-                    folder, modules, base, source, choices.layout().foldsAlpha()));
+                    folder, modules, base, source, choices.layout().foldsAlpha(), made));
         });
         if (base == null && worst != ExportOutcome.EXACT) {
             return ExportPlan.refused(worst, Refusal.NEEDS_BASE_WEIGHTS, reason + " (--base)", unmatched);
@@ -275,13 +294,8 @@ public final class ExportPlanner {
         InputAxis form = onInput.isEmpty() ? InputAxis.FULL_WEIGHTS : choices.inputAxis();
         return switch (form) {
             case REFUSE -> refusedForAxis(onInput, "give --input-axis " + offers(exports));
-            case LOW_RANK ->
-                refusedForAxis(
-                        onInput,
-                        "factors of low rank would not be exact, and are not there yet; give --input-axis "
-                                + offers(exports));
             case AUTO -> joined(exports.stream().map(ExportPlanner::smallest).toList(), merge);
-            case GLORA, IA3_LORA, FULL_WEIGHTS ->
+            case GLORA, IA3_LORA, FULL_WEIGHTS, LOW_RANK ->
                 joined(exports.stream().map(export -> export.as(form)).toList(), merge);
         };
     }
@@ -303,7 +317,18 @@ public final class ExportPlanner {
                 offers.add("%s (%,d bytes)".formatted(form.option(), bytes));
             }
         }
-        return String.join(", ", offers) + " or auto, the smallest of them";
+        List<Composed> lossy =
+                exports.stream().map(export -> export.as(InputAxis.LOW_RANK)).toList();
+        String exact = String.join(", ", offers) + " or auto, the smallest of them, which are exact";
+        return lossy.stream().noneMatch(Composed::held)
+                ? exact
+                : exact
+                        + "; or, with --allow-lossy and --max-rel-error, %s (%,d bytes where it keeps the factors)"
+                                .formatted(
+                                        InputAxis.LOW_RANK.option(),
+                                        lossy.stream()
+                                                .mapToLong(Composed::bytes)
+                                                .sum());
     }
 
     private static Composed smallest(ComponentExport export) {
@@ -332,7 +357,26 @@ public final class ExportPlanner {
         }
         Map<String, Integer> done = new HashMap<>();
         parts.forEach(part -> part.done().forEach((what, count) -> done.merge(what, count, Integer::sum)));
-        return new ExportPlan(worst, described(adapters), null, adapters, done, directions, merge, unmatched, null);
+        List<Wanted> wanted =
+                parts.stream().flatMap(part -> part.lossy().stream()).toList();
+        return new ExportPlan(
+                wanted.isEmpty() ? worst : ExportOutcome.LOSSY,
+                described(adapters),
+                null,
+                adapters,
+                done,
+                directions,
+                merge,
+                unmatched,
+                null,
+                approximations(wanted));
+    }
+
+    /** Of those layers: others that had been computed are saved whole. */
+    private Approximations approximations(List<Wanted> wanted) {
+        Map<String, Approximation> own = new HashMap<>(made);
+        own.keySet().retainAll(wanted.stream().map(each -> each.module().name()).collect(Collectors.toSet()));
+        return new Approximations(wanted, own);
     }
 
     private static String described(List<PeftAdapter> adapters) {

@@ -49,7 +49,7 @@ final class FitError {
             addBase(delta, row, direction);
             squares += squaredDistance(direction, 1, row);
         }
-        return new LossyFit(LossyForm.LORA, loraB, loraA, 1, Optional.empty(), relative(squares));
+        return new LossyFit(LossyForm.LORA, loraB, loraA, 1, Optional.empty(), relative(squares), change);
     }
 
     /** DoRA: W'' = m (W0 + s B A) / ||W0 + s B A|| by rows, with the magnitude m that comes nearest (least squares). */
@@ -71,7 +71,7 @@ final class FitError {
             magnitude.values()[row] = (float) (along / norm);
             squares += squaredDistance(direction, magnitude.values()[row] / norm, row);
         }
-        return new LossyFit(form, loraB, loraA, scale, Optional.of(magnitude), relative(squares));
+        return new LossyFit(form, loraB, loraA, scale, Optional.of(magnitude), relative(squares), change);
     }
 
     /** Some rows of the delta weight. */

@@ -4,8 +4,11 @@ import io.doraxis.adapter.AdapterModule;
 import io.doraxis.adapter.Algorithm;
 import io.doraxis.adapter.Role;
 import io.doraxis.merge.FactoredDelta;
+import io.doraxis.peft.Approximations.Approximation;
 import io.doraxis.peft.PeftTensor.Computed;
 import io.doraxis.peft.PeftTensor.Copied;
+import io.doraxis.peft.PeftTensor.Fitted;
+import io.doraxis.peft.PeftTensor.Part;
 import io.doraxis.peft.PeftTensor.Scaled;
 import io.doraxis.peft.PeftTensor.Value;
 import io.doraxis.tensorfile.Dtype;
@@ -13,6 +16,7 @@ import io.doraxis.tensorfile.Shape;
 import io.doraxis.tensorfile.TensorInfo;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.regex.Pattern;
 
 /** LoRA: factors as they are, or computed where the delta weight is another product. */
@@ -20,17 +24,26 @@ final class LoraExport {
     private static final Pattern LEFT = Pattern.compile("\\.lora_(B\\.weight|embedding_B)$");
     private static final Pattern RIGHT = Pattern.compile("\\.lora_(A\\.weight|embedding_A)$");
 
+    private static final String MAGNITUDE = ".lora_magnitude_vector";
+
     private LoraExport() {}
 
     /**
      * @param dora whether the adapter has magnitudes: a module without one gets that which changes nothing
      * @param folded whether alphas are in the left factors
+     * @param made modules that are only nearly what they were
      */
-    static PeftAdapter of(String folder, List<PlacedModule> modules, boolean dora, boolean folded) {
+    static PeftAdapter of(
+            String folder, List<PlacedModule> modules, boolean dora, boolean folded, Map<String, Approximation> made) {
         List<PeftModule> exported = new ArrayList<>(modules.size());
         for (PlacedModule placed : modules) {
-            PeftModule own = module(placed, dora);
-            exported.add(folded ? folded(own) : own);
+            Approximation lossy = made.get(placed.module().name());
+            if (lossy != null && lossy.form() != LossyForm.REFITTED_MAGNITUDE) {
+                exported.add(fitted(placed, lossy));
+            } else {
+                PeftModule own = module(placed, dora);
+                exported.add(folded ? folded(own) : own);
+            }
         }
         return new PeftAdapter(folder, PeftType.LORA, exported, List.of(new PeftAdapter.Field("use_dora", dora)));
     }
@@ -46,15 +59,41 @@ final class LoraExport {
             addFactors(tensors, placed, rank);
         }
         if (dora) {
-            Shape magnitude = placed.isLinear() ? Shape.of(module.out()) : placed.pointwise(1, module.out());
-            tensors.add(new PeftTensor(
-                    placed.prefix() + ".lora_magnitude_vector",
-                    magnitude,
-                    module.hasDora()
-                            ? new Copied(module.magnitude().tensor())
-                            : new Computed(module, Value.ROW_NORMS)));
+            tensors.add(new PeftTensor(placed.prefix() + MAGNITUDE, magnitude(placed), magnitudeSource(placed)));
         }
         return new PeftModule(module, placed.path(), rank, alpha(module, rank), tensors);
+    }
+
+    private static Shape magnitude(PlacedModule placed) {
+        long outputs = placed.module().out();
+        return placed.isLinear() ? Shape.of(outputs) : placed.pointwise(1, outputs);
+    }
+
+    private static PeftTensor.Source magnitudeSource(PlacedModule placed) {
+        return switch (placed.treatment()) {
+            case OUTPUT_DORA -> new Copied(placed.module().magnitude().tensor());
+            case INPUT_DORA -> new Fitted(placed.module(), Part.MAGNITUDE);
+            default -> new Computed(placed.module(), Value.ROW_NORMS);
+        };
+    }
+
+    /** New factors, whose alpha is the rank. */
+    private static PeftModule fitted(PlacedModule placed, Approximation lossy) {
+        AdapterModule module = placed.module();
+        List<PeftTensor> tensors = new ArrayList<>();
+        tensors.add(new PeftTensor(
+                placed.prefix() + ".lora_A.weight",
+                placed.shape(lossy.rank(), placed.weight().shape().dim(1)),
+                new Fitted(module, Part.LORA_A)));
+        tensors.add(new PeftTensor(
+                placed.prefix() + ".lora_B.weight",
+                placed.pointwise(module.out(), lossy.rank()),
+                new Fitted(module, Part.LORA_B)));
+        if (lossy.form() == LossyForm.DORA) {
+            tensors.add(
+                    new PeftTensor(placed.prefix() + MAGNITUDE, magnitude(placed), new Fitted(module, Part.MAGNITUDE)));
+        }
+        return new PeftModule(module, placed.path(), lossy.rank(), lossy.rank(), tensors);
     }
 
     /** The same with alpha in the left factor; what is scaled is float32 then, and so is the other factor. */

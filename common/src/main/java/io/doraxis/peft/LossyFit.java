@@ -13,6 +13,7 @@ import java.util.Optional;
  * @param magnitude [out, 1]; empty for plain LoRA
  * @param relativeError {@code ||W'' - W'|| / ||W' - W0||} (Frobenius), relative to what the adapter changes; NaN where PEFT
  *     makes NaN of it
+ * @param change {@code ||W' - W0||}, or a little where that is less
  */
 public record LossyFit(
         LossyForm form,
@@ -20,7 +21,8 @@ public record LossyFit(
         FloatMatrix loraA,
         double scale,
         Optional<FloatMatrix> magnitude,
-        double relativeError) {
+        double relativeError,
+        double change) {
 
     public int rank() {
         return loraA.rows();

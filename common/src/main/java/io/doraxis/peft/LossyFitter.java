@@ -1,5 +1,6 @@
 package io.doraxis.peft;
 
+import io.doraxis.merge.FloatMatrix;
 import io.doraxis.merge.MergeRefusedException;
 import io.doraxis.merge.TensorKernel;
 import io.doraxis.merge.TruncatedSvd;
@@ -15,6 +16,12 @@ import java.util.function.IntFunction;
  * @param maxRank of new factors
  */
 public record LossyFitter(Set<LossyForm> forms, double maxError, int maxRank) {
+    /**
+     * A decomposition costs as much as the largest rank that it is of, and most layers need a small one: it is of this one
+     * first, then of twice as much, and so on.
+     */
+    static final int FIRST_RANK = 32;
+
     public LossyFitter {
         forms = Set.copyOf(forms);
         if (forms.isEmpty() || !(maxError >= 0) || maxRank < 1) {
@@ -51,9 +58,19 @@ public record LossyFitter(Set<LossyForm> forms, double maxError, int maxRank) {
     }
 
     private LossyFit lora(LossyLayer layer, FitError error, int maxRank, TensorKernel kernel) {
-        TruncatedSvd svd = TruncatedSvd.of(layer.merged().minus(layer.base()), maxRank, kernel);
-        int least = Math.min(maxRank, svd.rankWithin(maxError * error.change()));
-        return leastRank(rank -> error.withoutMagnitude(svd.left(rank), svd.right(rank)), least, maxRank, maxError);
+        FloatMatrix change = layer.merged().minus(layer.base());
+        double norm = maxError * error.change();
+        for (int most = Math.min(maxRank, FIRST_RANK); ; most = Math.min(maxRank, 2 * most)) {
+            TruncatedSvd svd = TruncatedSvd.of(change, most, kernel);
+            if (most == maxRank || svd.rankWithin(norm) <= most) {
+                int least = Math.min(most, svd.rankWithin(norm));
+                LossyFit fit = leastRank(
+                        rank -> error.withoutMagnitude(svd.left(rank), svd.right(rank)), least, most, maxError);
+                if (most == maxRank || fit.isWithin(maxError)) {
+                    return fit;
+                }
+            }
+        }
     }
 
     /** The fit at the first of some ranks that is within an error, or at the last of them. */

@@ -101,7 +101,17 @@ final class LycorisPlanner {
         }
         SingleFile file = new SingleFile(FILE, "LyCORIS' layout", "lycoris", modules, metadata(), LOADING);
         String reason = modules.size() + " modules as LyCORIS' in one file";
-        return new ExportPlan(ExportOutcome.EXACT, reason, null, List.of(), done, List.of(), null, unmatched, file);
+        return new ExportPlan(
+                ExportOutcome.EXACT,
+                reason,
+                null,
+                List.of(),
+                done,
+                List.of(),
+                null,
+                unmatched,
+                file,
+                Approximations.NONE);
     }
 
     private ExportPlan refused(String reason) {

@@ -1,5 +1,6 @@
 package io.doraxis.peft;
 
+import io.doraxis.peft.Approximations.Approximation;
 import io.doraxis.peft.PeftTensor.Copied;
 import io.doraxis.tensorfile.Printable;
 import java.nio.charset.StandardCharsets;
@@ -16,6 +17,9 @@ public final class ModelCard {
     public static final String FILE = "README.md";
 
     private static final int MAX_TEXT = 300;
+
+    /** That are listed of a lossy export. */
+    private static final int MAX_LAYERS = 20;
 
     /** Licences by the short names that hubs have for them. */
     private static final Pattern LICENSE_WORD = Pattern.compile("[a-z0-9][a-z0-9.+-]{0,60}");
@@ -148,9 +152,30 @@ public final class ModelCard {
         line("Of the %d tensors here %d are the source's bytes, and %d were computed."
                 .formatted(tensors.size(), copied, tensors.size() - copied));
         line(exactness());
+        lossy();
         if (!plan.unmatched().isEmpty()) {
             line("%d names of the source have no place in the base model and are left out, such as %s."
                     .formatted(plan.unmatched().size(), code(plan.unmatched().get(0))));
+        }
+    }
+
+    private void lossy() {
+        List<String> worst = plan.lossy().worstFirst();
+        if (worst.isEmpty()) {
+            return;
+        }
+        line("");
+        line("| lossy | form | off |");
+        line("|---|---|---|");
+        for (String module : worst.subList(0, Math.min(worst.size(), MAX_LAYERS))) {
+            Approximation made = plan.lossy().made().get(module);
+            line("| %s | %s of rank %d | %s |"
+                    .formatted(code(module), made.form(), made.rank(), LossyErrors.text(made.relativeError())));
+        }
+        if (worst.size() > MAX_LAYERS) {
+            line("");
+            line("And %d more that are less far off: `%s` in the header of the weights has all."
+                    .formatted(worst.size() - MAX_LAYERS, LossyErrors.OF_MODULES));
         }
     }
 
@@ -160,7 +185,9 @@ public final class ModelCard {
             case EXACT_WITH_BASE ->
                 "It is exact at strength 1 with that base model, whose weights were computed with: the same weights as"
                         + " the source's, but for rounding.";
-            case LOSSY -> "It is not exact: " + plan.reason() + ".";
+            case LOSSY ->
+                "It is not exact: its weights at strength 1 are %s off, relative to what the adapter changes in the layers below; the others are exact."
+                        .formatted(LossyErrors.text(plan.lossy().relativeError()));
             case NOT_NEEDED, IMPOSSIBLE -> "";
         };
     }

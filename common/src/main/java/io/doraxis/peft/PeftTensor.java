@@ -29,6 +29,19 @@ public record PeftTensor(String name, Shape shape, Source source) {
     /** A tensor of the base, with what the adapter does to it merged in. */
     public record Merged(TensorInfo tensor) implements Source {}
 
+    /** Numbers of a layer that is only nearly what it was, as they were fitted. */
+    public record Fitted(AdapterModule module, Part part) implements Source {}
+
+    /** What is fitted. */
+    public enum Part {
+        /** [out, rank] */
+        LORA_B,
+        /** [rank, in * kernel] */
+        LORA_A,
+        /** One per output. */
+        MAGNITUDE
+    }
+
     /** What is computed. */
     public enum Value {
         /** The delta weight's left factor, [out, rank]: {@code lora_B}. */

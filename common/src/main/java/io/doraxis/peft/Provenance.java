@@ -39,6 +39,10 @@ public record Provenance(
         if (etag != null) {
             metadata.put("doraxis.source_etag", etag);
         }
+        if (!plan.lossy().isEmpty()) {
+            metadata.put(LossyErrors.TOTAL, LossyErrors.text(plan.lossy().relativeError()));
+            metadata.put(LossyErrors.OF_MODULES, LossyErrors.json(plan.lossy().errors()));
+        }
         if (!base.isEmpty()) {
             metadata.put("doraxis.base", base);
         }

@@ -10,7 +10,12 @@ final class MetadataLimits {
 
     /** Texts that state how an adapter was made; their length follows the model's, so they may be long. */
     private static final Set<String> CLAIM_KEYS = Set.of(
-            "ss_network_args", "lora_adapter_metadata", "ot_config", "ss_network_module", "modelspec.architecture");
+            "ss_network_args",
+            "lora_adapter_metadata",
+            "ot_config",
+            "ss_network_module",
+            "modelspec.architecture",
+            "doraxis.rel_errors");
 
     private MetadataLimits() {}
 

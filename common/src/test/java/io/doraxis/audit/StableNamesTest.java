@@ -158,6 +158,7 @@ class StableNamesTest {
             Magnitude.Kind.class,
             InputAxis.class,
             ExportLayout.Names.class,
+            PeftTensor.Part.class,
             PeftTensor.Value.class,
             Role.class,
             Strength.Rule.class);

@@ -3,15 +3,19 @@ package io.doraxis.cli;
 import io.doraxis.peft.ExportChoices;
 import io.doraxis.peft.ExportLayout;
 import io.doraxis.peft.InputAxis;
+import io.doraxis.peft.LossyLimits;
+import io.doraxis.spark.DeviceChoice;
 import io.doraxis.spark.ExportJob;
 import io.doraxis.spark.ExportJob.Forecast;
 import io.doraxis.spark.ExportList;
 import io.doraxis.spark.ExportRequest;
 import io.doraxis.spark.ExportResult;
+import io.doraxis.spark.KernelChoice;
 import io.doraxis.spark.MergeRecord;
 import io.doraxis.spark.MergeResult;
 import io.doraxis.spark.Progress;
 import java.io.PrintWriter;
+import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.concurrent.Callable;
@@ -130,11 +134,29 @@ final class ExportCommand implements Callable<Integer> {
     @Option(
             names = "--input-axis",
             paramLabel = "FORM",
+            split = ",",
             defaultValue = "refuse",
             description = "What DoRA on the input axis becomes, which PEFT has no DoRA for: ${COMPLETION-CANDIDATES}"
-                    + " (default: ${DEFAULT-VALUE}). All but low-rank are exact and need the base; auto takes the"
-                    + " smallest of them.")
-    private Form inputAxis;
+                    + " (default: ${DEFAULT-VALUE}). All need the base, and all but low-rank are exact; auto takes the"
+                    + " smallest of those. low-rank,full-weights saves whole what low-rank does not come near to.")
+    private List<Form> inputAxis;
+
+    @Mixin
+    private LossyOptions lossy;
+
+    @Option(
+            names = "--device",
+            paramLabel = "DEVICE",
+            defaultValue = "cpu",
+            description = "Where products are computed: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}), as for"
+                    + " merge.")
+    private DeviceChoice device;
+
+    @Option(
+            names = "--kernel",
+            paramLabel = "KERNEL",
+            description = "What computes on the CPU: ${COMPLETION-CANDIDATES} (default: java), as for merge.")
+    private KernelChoice kernel;
 
     @Option(
             names = "--assume-axis",
@@ -198,9 +220,13 @@ final class ExportCommand implements Callable<Integer> {
         if (verify && dryRun) {
             throw new Doraxis.UsageException("--dry-run writes nothing that --verify could read");
         }
+        MergeCommand.requireFit(device, kernel);
+        InputAxis form = inputAxis.get(0).axis();
         ExportChoices choices =
-                new ExportChoices(inputAxis.axis(), assumedAxis == null ? null : assumedAxis.axis(), layout());
-        ExportRequest.Settings settings = new ExportRequest.Settings(allowUnmatched, choices, verify);
+                new ExportChoices(form, assumedAxis == null ? null : assumedAxis.axis(), layout(), lossyLimits(form));
+        ExportRequest.Settings settings = new ExportRequest.Settings(
+                allowUnmatched, choices, verify, device, kernel == null ? KernelChoice.java : kernel);
+        MergeCommand.requirePossible(device, ExportJob.objection(settings));
         if (input != null) {
             return one(settings);
         }
@@ -209,6 +235,26 @@ final class ExportCommand implements Callable<Integer> {
 
     private ExportList list() {
         return plan != null ? new ExportList.Plan(plan) : new ExportList.Audit(audit, where, base == null ? "" : base);
+    }
+
+    /** Null where nothing is lossy. */
+    private LossyLimits lossyLimits(InputAxis form) throws Doraxis.UsageException {
+        boolean wholeBeyond = inputAxis.equals(List.of(Form.LOW_RANK, Form.FULL_WEIGHTS));
+        if (inputAxis.size() > 1 && !wholeBeyond) {
+            throw new Doraxis.UsageException("--input-axis is one form, or low-rank,full-weights");
+        }
+        if (form != InputAxis.LOW_RANK) {
+            lossy.requireNone();
+            return null;
+        }
+        LossyLimits limits = lossy.limits(wholeBeyond);
+        if (plan == null && base == null) {
+            throw new Doraxis.UsageException("--input-axis low-rank needs --base");
+        }
+        if (layout == Layout.LYCORIS) {
+            throw new Doraxis.UsageException("--input-axis low-rank is of --layout peft and diffusers");
+        }
+        return limits;
     }
 
     private ExportLayout layout() throws Doraxis.UsageException {
@@ -240,8 +286,16 @@ final class ExportCommand implements Callable<Integer> {
                     out.printf("export        %s%n", result.message());
                 }
                 result.plan().forEach((what, count) -> out.printf("modules       %,d %s%n", count, what));
-                if (result.relError() != null) {
-                    out.printf("verified      largest relative error of a tensor %.2e%n", result.relError());
+                if (!result.relErrors().isEmpty()) {
+                    out.printf(
+                            "error         %.2e of what the adapter changes, in all %,d lossy modules; %.2e at most (%s)%n",
+                            result.relError(),
+                            result.relErrors().size(),
+                            result.relErrors().get(result.relErrorLayer()),
+                            result.relErrorLayer());
+                }
+                if (result.verified() != null) {
+                    out.printf("verified      %s%n", result.verified());
                 }
                 if (dryRun) {
                     out.printf(
@@ -265,6 +319,7 @@ final class ExportCommand implements Callable<Integer> {
         Forecast forecast;
         try (SparkSession spark = sparkOptions.session("export", READS_IN_FLIGHT);
                 Progress progress = sparkOptions.progress()) {
+            MergeCommand.requirePossible(device, ExportJob.objection(settings, spark));
             forecast = new ExportJob(spark, list(), output, progress, Doraxis.version()).dryRun(settings);
         }
         PrintWriter out = spec.commandLine().getOut();
@@ -288,6 +343,7 @@ final class ExportCommand implements Callable<Integer> {
         MergeRecord record;
         try (SparkSession spark = sparkOptions.session("export", READS_IN_FLIGHT);
                 Progress progress = sparkOptions.progress()) {
+            MergeCommand.requirePossible(device, ExportJob.objection(settings, spark));
             record = new ExportJob(spark, list(), output, progress, Doraxis.version()).run(settings);
         }
         return PlanSummary.print(spec.commandLine().getOut(), record, "exports", output);

@@ -181,10 +181,7 @@ final class MergeCommand implements Callable<Integer> {
         if (!Double.isFinite(strength)) {
             throw new Doraxis.UsageException("--strength is no number");
         }
-        if (device != DeviceChoice.cpu && kernel != null && kernel != KernelChoice.nd4j) {
-            throw new Doraxis.UsageException(
-                    "--kernel " + kernel + " computes on the CPU: leave it out with --device " + device);
-        }
+        requireFit(device, kernel);
         MergeRequest.Settings settings = new MergeRequest.Settings(
                 assumedAxis == null ? null : assumedAxis.axis(),
                 allowUnmatched,
@@ -192,11 +189,19 @@ final class MergeCommand implements Callable<Integer> {
                 maxShardSize,
                 device,
                 kernel == null ? KernelChoice.java : kernel);
-        requirePossible(MergeJob.objection(settings));
+        requirePossible(device, MergeJob.objection(settings));
         return plan == null ? one(settings) : planned(settings);
     }
 
-    private void requirePossible(Optional<String> objection) throws Doraxis.UsageException {
+    /** @param kernel null where none was asked for */
+    static void requireFit(DeviceChoice device, KernelChoice kernel) throws Doraxis.UsageException {
+        if (device != DeviceChoice.cpu && kernel != null && kernel != KernelChoice.nd4j) {
+            throw new Doraxis.UsageException(
+                    "--kernel " + kernel + " computes on the CPU: leave it out with --device " + device);
+        }
+    }
+
+    static void requirePossible(DeviceChoice device, Optional<String> objection) throws Doraxis.UsageException {
         if (objection.isPresent()) {
             throw new Doraxis.UsageException("--device " + device + ": " + objection.get());
         }
@@ -259,7 +264,7 @@ final class MergeCommand implements Callable<Integer> {
         MergeRecord record;
         try (SparkSession spark = sparkOptions.session("merge", READS_IN_FLIGHT);
                 Progress progress = sparkOptions.progress()) {
-            requirePossible(MergeJob.objection(settings, spark));
+            requirePossible(device, MergeJob.objection(settings, spark));
             record = new MergeJob(spark, plan, output, progress, Doraxis.version()).run(strength(), settings);
         }
         return PlanSummary.print(spec.commandLine().getOut(), record, "merges", output);

@@ -5,6 +5,7 @@ import io.doraxis.store.RunFolder;
 import java.io.IOException;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.api.java.JavaRDD;
@@ -32,15 +33,38 @@ public final class ExportJob {
         this.toolVersion = toolVersion;
     }
 
-    /** One export, without Spark. */
+    /** One export, without Spark, on all cores of this machine and, if it is to be a GPU, on the first. */
     public static ExportResult one(Configuration configuration, ExportRequest request, String toolVersion) {
-        int threads = Runtime.getRuntime().availableProcessors();
-        return new OneExport(new ObjectStore(configuration), request, toolVersion, threads).run();
+        return withOffer(
+                configuration, alone(configuration, request, toolVersion).run(), toolVersion);
     }
 
     /** What one export would do, without Spark: nothing is written. */
     public static ExportResult dryRun(Configuration configuration, ExportRequest request, String toolVersion) {
-        return new OneExport(new ObjectStore(configuration), request, toolVersion, 1).dryRun();
+        return withOffer(
+                configuration, alone(configuration, request, toolVersion).dryRun(), toolVersion);
+    }
+
+    private static OneExport alone(Configuration configuration, ExportRequest request, String toolVersion) {
+        int threads = Runtime.getRuntime().availableProcessors();
+        return new OneExport(new ObjectStore(configuration), request, toolVersion, threads, MergeJob.FIRST_GPU);
+    }
+
+    private static ExportResult withOffer(Configuration configuration, ExportResult result, String toolVersion) {
+        return LossyOffer.request(result)
+                .map(lossy -> LossyOffer.added(
+                        result, alone(configuration, lossy, toolVersion).dryRun()))
+                .orElse(result);
+    }
+
+    /** What of these settings cannot be on this machine; empty where they can. */
+    public static Optional<String> objection(ExportRequest.Settings settings) {
+        return MergeJob.objection(settings.ofMerges());
+    }
+
+    /** What of these settings cannot be in this session; empty where they can. */
+    public static Optional<String> objection(ExportRequest.Settings settings, SparkSession spark) {
+        return MergeJob.objection(settings.ofMerges(), spark);
     }
 
     /**
@@ -61,17 +85,22 @@ public final class ExportJob {
         JavaRDD<ExportRequest> requests = requests(run, settings);
         JobRun.Stores stores = run.stores();
         String version = toolVersion;
-        Map<String, Tuple2<Long, Long>> counted = requests.repartition(run.tasks(requests.count(), EXPORTS_PER_TASK))
-                .mapToPair(request -> {
-                    ExportResult result = new OneExport(stores.open(), request, version, 1).dryRun();
-                    return new Tuple2<>(result.verdict(), new Tuple2<>(1L, result.bytesWritten()));
-                })
+        JavaRDD<ExportResult> results = requests.repartition(run.tasks(requests.count(), EXPORTS_PER_TASK))
+                .map(request -> new OneExport(stores.open(), request, version, 1, GpuTasks.address()).dryRun());
+        Map<String, Tuple2<Long, Long>> counted = onDevices(results, settings)
+                .mapToPair(result -> new Tuple2<>(result.verdict(), new Tuple2<>(1L, result.bytesWritten())))
                 .reduceByKey((one, other) -> new Tuple2<>(one._1 + other._1, one._2 + other._2))
                 .collectAsMap();
         Map<String, Long> exports = new TreeMap<>();
         counted.forEach((verdict, sum) -> exports.put(verdict, sum._1));
         return new Forecast(
                 exports, counted.values().stream().mapToLong(sum -> sum._2).sum());
+    }
+
+    private <T> JavaRDD<T> onDevices(JavaRDD<T> work, ExportRequest.Settings settings) {
+        return settings.device() == DeviceChoice.cpu
+                ? work
+                : GpuTasks.each(work, spark.sparkContext().getConf());
     }
 
     private Dataset<Row> listed(JobRun run) throws IOException {
@@ -108,12 +137,15 @@ public final class ExportJob {
         int threads = spark.sparkContext().getConf().getInt("spark.task.cpus", 1);
         JavaRDD<Row> rows = requests.repartition(run.tasks(count, EXPORTS_PER_TASK))
                 .map(request -> {
-                    Row row = MergesTable.row(new OneExport(stores.open(), request, version, threads).run());
+                    OneExport export = new OneExport(stores.open(), request, version, threads, GpuTasks.address());
+                    Row row = MergesTable.row(export.run());
                     done.add(1);
                     return row;
                 });
         String table = folder.table(MergesTable.EXPORTS);
-        spark.createDataFrame(rows, MergesTable.SCHEMA).write().parquet(table);
+        spark.createDataFrame(onDevices(rows, settings), MergesTable.SCHEMA)
+                .write()
+                .parquet(table);
         progress.done();
         MergeRecord record = new MergeRecord(
                 folder.runId(),

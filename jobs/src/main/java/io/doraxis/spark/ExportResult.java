@@ -11,8 +11,13 @@ import java.util.Map;
  *
  * @param outcome how exact it is; null where nothing is or would be written
  * @param plan modules by what they became
- * @param relError of the written tensor that is farthest off, its largest difference by its largest value; null where it
- *     was not verified
+ * @param kernel what computed; null where nothing was to be computed
+ * @param relError of a lossy export, how far off its lossy layers are together, relative to what the adapter changes in
+ *     them; of an exact one, of the written tensor that is farthest off, its largest difference by its largest value, and
+ *     null where it was not verified
+ * @param relErrorLayer the module, or tensor, that is farthest off
+ * @param relErrors of a lossy export, by module
+ * @param verified what was found of what was written, in words; null where it was not read again
  * @param message why it was refused or failed, or what it became
  */
 public record ExportResult(
@@ -22,6 +27,8 @@ public record ExportResult(
         String message,
         ExportOutcome outcome,
         Map<String, Integer> plan,
+        String kernel,
+        String device,
         int computed,
         int copied,
         long bytesRead,
@@ -30,6 +37,8 @@ public record ExportResult(
         String outputDigest,
         Double relError,
         String relErrorLayer,
+        Map<String, Double> relErrors,
+        String verified,
         List<String> warnings,
         Map<String, Double> seconds)
         implements Serializable {
@@ -46,6 +55,8 @@ public record ExportResult(
         INCOMPLETE_ROW,
         /** Names match nothing in the base: {@code --allow-unmatched} leaves them out. */
         UNMATCHED,
+        /** Layers are further off than {@code --max-rel-error} lets them be at {@code --max-rank}. */
+        NOT_WITHIN_ERROR,
         /** What was written is not worth what its source is: a mistake of ours, or of the store. */
         NOT_AS_SOURCE
     }
@@ -53,6 +64,11 @@ public record ExportResult(
     /** What a dry run counts by: how exact it would be, or why it would be refused. */
     String verdict() {
         return outcome == null ? status + " " + code : outcome.name();
+    }
+
+    /** The same, with something more to say. */
+    ExportResult saying(String more) {
+        return without(request, status, code, message + more);
     }
 
     static ExportResult refused(ExportRequest request, String code, String message) {
@@ -67,6 +83,7 @@ public record ExportResult(
     private static ExportResult without(ExportRequest request, MergeResult.Status status, String code, String message) {
         String shown = Printable.of(message, MAX_MESSAGE);
         return new ExportResult(
-                request, status, code, shown, null, Map.of(), 0, 0, 0, 0, null, null, null, null, List.of(), Map.of());
+                request, status, code, shown, null, Map.of(), null, null, 0, 0, 0, 0, null, null, null, null, Map.of(),
+                null, List.of(), Map.of());
     }
 }

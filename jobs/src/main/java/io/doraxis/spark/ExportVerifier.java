@@ -14,6 +14,7 @@ import io.doraxis.merge.Strength;
 import io.doraxis.naming.Component;
 import io.doraxis.naming.ModulePath;
 import io.doraxis.peft.ExportPlan;
+import io.doraxis.peft.LossyErrors;
 import io.doraxis.peft.PeftAdapter;
 import io.doraxis.peft.WrittenLayer;
 import io.doraxis.store.ObjectStore;
@@ -38,12 +39,21 @@ import java.util.function.IntFunction;
 final class ExportVerifier {
     private static final String WEIGHT = ".weight";
 
+    /** Of an error that is stated, and one that is found. */
+    private static final double AGREEMENT = 0.01;
+
+    /** Of an element in float32, a few times over. */
+    private static final double ROUNDING = 0x1p-22;
+
     private final ObjectStore store;
     private final ExportInputs inputs;
     private final TensorIndex base;
     private final Lanes lanes;
+    private final Map<String, Double> stated = new HashMap<>();
+    private final Map<String, String> lossy = new HashMap<>();
     private double worst;
     private String worstTensor;
+    private String misstated;
 
     ExportVerifier(ObjectStore store, ExportInputs inputs, TensorIndex base, Lanes lanes) {
         this.store = store;
@@ -57,8 +67,17 @@ final class ExportVerifier {
      *
      * @param relError of a tensor, the largest difference by the largest value
      * @param tensor which one is farthest off; null where nothing differs
+     * @param lossy how many tensors are as far off as the files say that they are: those do not count for the others
+     * @param misstated of one that is not, in words; null where there is none
      */
-    record Found(double relError, String tensor) {}
+    record Found(double relError, String tensor, int lossy, String misstated) {
+        String text() {
+            String exact = "largest relative error of a tensor %.2e".formatted(relError);
+            return lossy == 0
+                    ? exact
+                    : exact + " but for %,d lossy ones, which are as far off as stated".formatted(lossy);
+        }
+    }
 
     /** Where an adapter of a plan was written. */
     interface Places {
@@ -79,6 +98,7 @@ final class ExportVerifier {
             } catch (ReadCheckpoint.UnreadableException e) {
                 throw new IOException(e.getMessage());
             }
+            stated.putAll(LossyErrors.read(contents.index().metadata()));
             AdapterValues own = new AdapterValues(store, contents.parts().get(0).file());
             WrittenLayer.of(contents.index(), contents.config()).forEach((path, layer) -> {
                 layers.put(path, layer);
@@ -155,6 +175,9 @@ final class ExportVerifier {
      * @throws MergeRefusedException if a tensor does not fit into memory, or what was written cannot be merged
      */
     Found verify(ExportPlan plan, Places places) throws IOException, MergeRefusedException {
+        plan.lossy()
+                .wanted()
+                .forEach(each -> lossy.put(each.weight().name(), each.module().name()));
         Map<Component, Written> components = new HashMap<>();
         for (PeftAdapter adapter : plan.adapters()) {
             components
@@ -173,7 +196,7 @@ final class ExportVerifier {
                 }
             }
         }
-        return new Found(worst, worstTensor);
+        return new Found(worst, worstTensor, stated.size(), misstated);
     }
 
     private static boolean touches(MergePlan plan, TensorInfo tensor) {
@@ -189,6 +212,11 @@ final class ExportVerifier {
         TensorData factors = inputs.adapter(source.factors(tensor.name(), 0));
         float[] expected = merged(tensor, tensor, source, dtype, adapter -> factors);
         float[] actual = written.of(tensor, made, dtype);
+        String module = lossy.get(tensor.name());
+        if (stated.containsKey(module)) {
+            compareLossy(module, tensor, expected, actual);
+            return;
+        }
         double largest = 0;
         double difference = 0;
         for (int i = 0; i < expected.length; i++) {
@@ -199,6 +227,25 @@ final class ExportVerifier {
         if (!(error <= worst)) {
             worst = Double.isNaN(error) ? Double.POSITIVE_INFINITY : error;
             worstTensor = tensor.name();
+        }
+    }
+
+    /** What is stated is measured by what the adapter changes. */
+    private void compareLossy(String module, TensorInfo tensor, float[] expected, float[] actual) throws IOException {
+        float[] before = floats(inputs.base(tensor), tensor.dtype());
+        double difference = 0;
+        double change = 0;
+        double whole = 0;
+        for (int i = 0; i < expected.length; i++) {
+            difference += Math.pow((double) actual[i] - expected[i], 2);
+            change += Math.pow((double) expected[i] - before[i], 2);
+            whole += Math.pow(expected[i], 2);
+        }
+        double found = difference == 0 ? 0 : Math.sqrt(difference / change);
+        double rounding = ROUNDING * Math.sqrt(whole / change);
+        if (!(Math.abs(found - stated.get(module)) <= AGREEMENT * stated.get(module) + rounding)) {
+            misstated = "%s is %s off and said to be %s"
+                    .formatted(tensor.name(), LossyErrors.text(found), LossyErrors.text(stated.get(module)));
         }
     }
 

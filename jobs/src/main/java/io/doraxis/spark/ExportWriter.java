@@ -14,6 +14,7 @@ import io.doraxis.peft.PeftAdapter;
 import io.doraxis.peft.PeftModule;
 import io.doraxis.peft.PeftTensor;
 import io.doraxis.peft.PeftTensor.Copied;
+import io.doraxis.peft.PeftTensor.Fitted;
 import io.doraxis.peft.PeftTensor.Merged;
 import io.doraxis.tensorfile.Dtype;
 import io.doraxis.tensorfile.FloatDecoder;
@@ -36,13 +37,18 @@ import java.util.TreeSet;
 final class ExportWriter {
     private final ExportInputs inputs;
     private final Lanes lanes;
+    private final LossyFits fits;
     private final Map<String, ModuleAxis> axes = new HashMap<>();
     private final Map<String, DirectionNorms> norms = new HashMap<>();
     private int copied;
     private int computed;
 
-    /** @param lanes what merges whole weights */
-    ExportWriter(ExportInputs inputs, Lanes lanes) {
+    /**
+     * @param lanes what merges whole weights
+     * @param fits of the plan that is written
+     */
+    ExportWriter(ExportInputs inputs, Lanes lanes, LossyFits fits) {
+        this.fits = fits;
         this.inputs = inputs;
         this.lanes = lanes;
     }
@@ -177,6 +183,9 @@ final class ExportWriter {
                 return bytes;
             }
             computed++;
+            if (tensor.source() instanceof Fitted fitted) {
+                return fits.bytes(fitted);
+            }
             return encoded(tensor, module.source(), values.of(tensor));
         }
     }

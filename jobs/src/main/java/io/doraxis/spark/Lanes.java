@@ -23,6 +23,11 @@ final class Lanes implements AutoCloseable {
         threads = Executors.newFixedThreadPool(lanes.size(), DaemonThreads.named("merge"));
     }
 
+    /** How many there are. */
+    int count() {
+        return lanes.size();
+    }
+
     /** What one thread computes with: its kernel, and arrays that it uses again and again. */
     static final class Lane {
         final TensorKernel kernel;

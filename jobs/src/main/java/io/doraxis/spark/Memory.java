@@ -20,6 +20,11 @@ final class Memory {
         FREE.release(permits(bytes));
     }
 
+    /** Whether so many bytes may be held with others. */
+    static boolean isShare(long bytes) {
+        return bytes >> SHIFT < SHARE;
+    }
+
     private static int permits(long bytes) {
         return (int) Math.min(SHARE, bytes + (1L << SHIFT) - 1 >> SHIFT);
     }

@@ -30,7 +30,7 @@ import scala.Tuple2;
  * written is a unit of work, and tasks get about the same cost of them, the largest first.
  */
 public final class MergeJob {
-    private static final String FIRST_GPU = "0";
+    static final String FIRST_GPU = "0";
     private static final int TASKS_PER_CORE = 4;
     private static final int PLANNED_PER_TASK = 16;
 

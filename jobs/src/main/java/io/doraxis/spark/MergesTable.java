@@ -45,8 +45,13 @@ final class MergesTable {
                     "rel_error",
                     DataTypes.DoubleType,
                     true,
-                    "Of an export that was verified: the largest of a tensor, its largest difference by its largest value.")
-            .add("rel_error_worst_module", STRING, true, "The tensor that has it.")
+                    "Of a lossy export: of all lossy modules together, as in rel_errors. Of an exact one that was verified: the largest of a tensor, its largest difference by its largest value.")
+            .add("rel_error_worst_module", STRING, true, "The module or tensor that is farthest off.")
+            .add(
+                    "rel_errors",
+                    DataTypes.createMapType(STRING, DataTypes.DoubleType),
+                    true,
+                    "Of a lossy export: of each module that is, the difference to the merged weight by the change, norms both.")
             .add(
                     "warnings",
                     DataTypes.createArrayType(STRING),
@@ -78,6 +83,7 @@ final class MergesTable {
                 result.meanChange(),
                 null,
                 null,
+                null,
                 CollectionConverters.asScala(result.warnings()).toSeq(),
                 CollectionConverters.asScala(result.seconds()));
     }
@@ -91,8 +97,8 @@ final class MergesTable {
                 result.status().name(),
                 result.code(),
                 result.message(),
-                null,
-                null,
+                result.kernel(),
+                result.device(),
                 result.plan().values().stream().mapToInt(Integer::intValue).sum(),
                 result.computed(),
                 result.copied(),
@@ -104,6 +110,7 @@ final class MergesTable {
                 null,
                 result.relError(),
                 result.relErrorLayer(),
+                CollectionConverters.asScala(result.relErrors()),
                 CollectionConverters.asScala(result.warnings()).toSeq(),
                 CollectionConverters.asScala(result.seconds()));
     }

@@ -4,10 +4,12 @@ import io.doraxis.audit.CheckpointAudit;
 import io.doraxis.catalog.StoredObject;
 import io.doraxis.consumer.ConsumerRules;
 import io.doraxis.merge.MergeRefusedException;
+import io.doraxis.peft.Approximations.Approximation;
 import io.doraxis.peft.ExportOutcome;
 import io.doraxis.peft.ExportPlan;
 import io.doraxis.peft.ExportPlanner;
 import io.doraxis.peft.ExportSource;
+import io.doraxis.peft.LossyLimits;
 import io.doraxis.peft.PeftTensor;
 import io.doraxis.peft.Provenance;
 import io.doraxis.spark.ExportResult.Code;
@@ -29,7 +31,7 @@ final class OneExport {
     /** Of what is exact: products in float32 are this near, and nearer. */
     private static final double TOLERANCE = 1e-5;
 
-    /** What merges whole weights. */
+    /** What verifies, whatever computed. */
     private static final MergeRequest.Settings ON_CPU =
             new MergeRequest.Settings(null, true, null, null, DeviceChoice.cpu, KernelChoice.java);
 
@@ -37,6 +39,7 @@ final class OneExport {
     private final ExportRequest request;
     private final String toolVersion;
     private final int threads;
+    private final String gpu;
     private final ExportOutput output;
     private final Map<String, Double> seconds = new LinkedHashMap<>();
     private final List<String> moreWarnings = new ArrayList<>();
@@ -44,13 +47,20 @@ final class OneExport {
     /** Null where nothing was verified. */
     private ExportVerifier.Found verified;
 
+    /** Null where nothing was to be computed. */
+    private Computed computedBy;
+
     private long bytesRead;
     private int copied;
     private int computed;
 
-    /** @param threads that merge whole weights */
-    OneExport(ObjectStore store, ExportRequest request, String toolVersion, int threads) {
+    /**
+     * @param threads that merge whole weights and find lossy forms
+     * @param gpu address of the task's own, null where it has none
+     */
+    OneExport(ObjectStore store, ExportRequest request, String toolVersion, int threads, String gpu) {
         this.threads = threads;
+        this.gpu = gpu;
         this.store = store;
         this.request = request;
         this.toolVersion = toolVersion;
@@ -126,14 +136,44 @@ final class OneExport {
                 adapter.adapter().verdict(),
                 adapter.contents().config(),
                 inputs.adapter(singleNumbers(adapter)));
-        ExportPlan plan = plan(source, base, Set.of());
+        ExportPlan plan = plan(source, base, Set.of(), Map.of());
         requireApart(adapter, base, plan);
         return new Prepared(adapter, base, inputs, source, plan);
+    }
+
+    /**
+     * The plan with what its lossy layers become.
+     *
+     * @throws Refusal if one is further off than it may be, and may not be saved whole
+     */
+    private ExportPlan fitted(Prepared prepared, LossyFits fits) throws Refusal, MergeRefusedException, IOException {
+        if (prepared.plan.lossy().isEmpty()) {
+            return prepared.plan;
+        }
+        long started = System.nanoTime();
+        LossyLimits limits = request.settings().choices().lossy();
+        fits.compute(prepared.plan, limits);
+        seconds.put("fit", since(started));
+        if (!fits.refused().isEmpty() && !limits.wholeBeyond()) {
+            throw new Refusal(Code.NOT_WITHIN_ERROR, fits.refusal(limits));
+        }
+        return plan(prepared.source, prepared.base, fits.refused().keySet(), fits.made());
+    }
+
+    private Lanes lanes() throws MergeRefusedException {
+        return new Lanes(Kernels.open(threads, request.settings().ofMerges(), gpu));
     }
 
     private ExportResult planned() throws Refusal, MergeRefusedException, IOException {
         Prepared prepared = prepared();
         ExportPlan plan = prepared.plan;
+        if (!plan.lossy().isEmpty()) {
+            try (Lanes lanes = lanes();
+                    LossyFits fits = new LossyFits(prepared.inputs, lanes)) {
+                plan = fitted(prepared, fits);
+                computedBy = lanes.computed();
+            }
+        }
         ExportWriter.requirePossible(plan);
         for (PeftTensor tensor : plan.tensors()) {
             copied += tensor.source() instanceof PeftTensor.Copied ? 1 : 0;
@@ -167,18 +207,24 @@ final class OneExport {
             seconds.put("write", since(copying));
             return result(MergeResult.Status.DONE, plan, inputs, digest, output.bytes());
         }
-        try (Lanes lanes = new Lanes(Kernels.open(threads, ON_CPU, null))) {
-            ExportWriter writer = new ExportWriter(inputs, lanes);
-            Set<String> cancelled = writer.takeNorms(plan);
-            plan = cancelled.isEmpty() ? plan : plan(prepared.source, base, cancelled);
+        try (Lanes lanes = lanes();
+                LossyFits fits = new LossyFits(inputs, lanes)) {
+            plan = fitted(prepared, fits);
+            ExportWriter writer = new ExportWriter(inputs, lanes, fits);
+            Set<String> whole = writer.takeNorms(plan);
+            if (!whole.isEmpty()) {
+                whole.addAll(fits.refused().keySet());
+                plan = plan(prepared.source, base, whole, fits.made());
+            }
             ExportWriter.requirePossible(plan);
-            seconds.put("plan", since(started));
+            seconds.put("plan", since(started) - seconds.getOrDefault("fit", 0.0));
             long writing = System.nanoTime();
             output.writeCards(plan, provenance(adapter));
             output.write(plan, writer, provenance(adapter).metadata(plan), digest);
             seconds.put("write", since(writing));
             copied = writer.copied();
             computed = writer.computed();
+            computedBy = lanes.computed();
         }
         verify(prepared, plan);
         return result(MergeResult.Status.DONE, plan, inputs, digest, output.bytes());
@@ -232,9 +278,11 @@ final class OneExport {
         }
     }
 
-    private ExportPlan plan(ExportSource source, CheckpointAudit base, Set<String> whole) throws Refusal {
+    private ExportPlan plan(
+            ExportSource source, CheckpointAudit base, Set<String> whole, Map<String, Approximation> made)
+            throws Refusal {
         TensorIndex names = base == null ? null : base.contents().index();
-        ExportPlan plan = ExportPlanner.plan(source, names, request.settings().choices(), whole);
+        ExportPlan plan = ExportPlanner.plan(source, names, request.settings().choices(), whole, made);
         if (plan.refusal() != null) {
             throw new Refusal(plan.refusal().name(), plan.reason());
         }
@@ -255,6 +303,7 @@ final class OneExport {
 
     private List<String> warnings(ExportPlan plan) {
         List<String> warnings = new ArrayList<>(moreWarnings);
+        warnings.addAll(computedBy == null ? List.of() : computedBy.warnings());
         if (!plan.unmatched().isEmpty()) {
             warnings.add(plan.unmatched().size() + " names are left out, such as "
                     + plan.unmatched().get(0));
@@ -265,7 +314,9 @@ final class OneExport {
     private String digest(CheckpointAudit adapter, CheckpointAudit base) {
         StringBuilder input = new StringBuilder(toolVersion)
                 .append(request.settings().allowUnmatched())
-                .append(request.settings().choices());
+                .append(request.settings().choices())
+                .append(request.settings().device())
+                .append(request.settings().kernel());
         adapter.checkpoint().weights().forEach(file -> input.append('\n').append(file));
         adapter.checkpoint().side().ifPresent(file -> input.append('\n').append(file));
         if (base != null) {
@@ -292,25 +343,33 @@ final class OneExport {
 
     private ExportResult result(
             MergeResult.Status status, ExportPlan plan, ExportInputs inputs, String inputDigest, long bytes) {
-        boolean off = verified != null && verified.relError() > TOLERANCE;
+        boolean off = verified != null && (verified.relError() > TOLERANCE || verified.misstated() != null);
+        Map<String, Double> lossy = plan.lossy().errors();
+        Double relError = verified == null || plan.outcome() == ExportOutcome.LOSSY ? null : verified.relError();
         return new ExportResult(
                 request,
                 off ? MergeResult.Status.FAILED : status,
                 off ? Code.NOT_AS_SOURCE.name() : null,
                 off
-                        ? "%s is %.2e off: %s is not worth what the adapter is"
-                                .formatted(verified.tensor(), verified.relError(), request.output())
+                        ? verified.misstated() != null
+                                ? verified.misstated()
+                                : "%s is %.2e off: %s is not worth what the adapter is"
+                                        .formatted(verified.tensor(), verified.relError(), request.output())
                         : status == MergeResult.Status.UP_TO_DATE ? null : plan.reason(),
                 plan.outcome(),
                 plan.done(),
+                computedBy == null ? null : computedBy.kernel(),
+                computedBy == null ? null : computedBy.device(),
                 computed,
                 copied,
                 bytesRead + inputs.bytesRead(),
                 bytes,
                 inputDigest,
                 output.digest(),
-                verified == null ? null : verified.relError(),
-                verified == null ? null : verified.tensor(),
+                lossy.isEmpty() ? relError : (Double) plan.lossy().relativeError(),
+                plan.lossy().worst().orElse(relError == null ? null : verified.tensor()),
+                lossy,
+                verified == null ? null : verified.text(),
                 warnings(plan),
                 seconds);
     }

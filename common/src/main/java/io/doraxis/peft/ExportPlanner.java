@@ -274,7 +274,7 @@ public final class ExportPlanner {
         List<ComponentExport> exports = new ArrayList<>();
         components.forEach((component, modules) -> {
             boolean named = components.size() > 1 || choices.layout() instanceof ExportLayout.Diffusers;
-            String folder = named ? folder(component) : "";
+            String folder = named ? component.folder() : "";
             exports.add(new ComponentExport(
                     folder, modules, base, source, choices.layout().foldsAlpha(), made));
         });
@@ -393,14 +393,5 @@ public final class ExportPlanner {
                 .filter(part -> part.getValue() > 0)
                 .map(part -> part.getValue() + " " + part.getKey())
                 .collect(Collectors.joining(", "));
-    }
-
-    private static String folder(Component component) {
-        return switch (component) {
-            case DENOISER, ANY -> "unet";
-            case TEXT_ENCODER -> "text_encoder";
-            case TEXT_ENCODER_2 -> "text_encoder_2";
-            case TEXT_ENCODER_3 -> "text_encoder_3";
-        };
     }
 }

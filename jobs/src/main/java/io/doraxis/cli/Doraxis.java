@@ -18,6 +18,7 @@ import picocli.CommandLine.IVersionProvider;
             AtlasCommand.class,
             MergeCommand.class,
             ExportCommand.class,
+            VerifyCommand.class,
             DemoCommand.class,
             CommandLine.HelpCommand.class
         },

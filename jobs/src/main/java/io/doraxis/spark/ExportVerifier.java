@@ -28,6 +28,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.IntFunction;
@@ -50,10 +51,6 @@ final class ExportVerifier {
     private final TensorIndex base;
     private final Lanes lanes;
     private final Map<String, Double> stated = new HashMap<>();
-    private final Map<String, String> lossy = new HashMap<>();
-    private double worst;
-    private String worstTensor;
-    private String misstated;
 
     ExportVerifier(ObjectStore store, ExportInputs inputs, TensorIndex base, Lanes lanes) {
         this.store = store;
@@ -63,9 +60,38 @@ final class ExportVerifier {
     }
 
     /**
+     * How far off a tensor is.
+     *
+     * @param largest value of the source's
+     * @param difference of an element, the largest
+     * @param differenceNorm of all elements, the root of the sum of squares
+     * @param changeNorm of what the source changes
+     * @param norm of the source's values
+     */
+    record TensorError(
+            String tensor, double largest, double difference, double differenceNorm, double changeNorm, double norm) {
+        /** The largest difference by the largest value. */
+        double relative() {
+            double error = difference == 0 ? 0 : difference / largest;
+            return Double.isNaN(error) ? Double.POSITIVE_INFINITY : error;
+        }
+
+        /** The difference by the change. */
+        double ofChange() {
+            double error = differenceNorm == 0 ? 0 : differenceNorm / changeNorm;
+            return Double.isNaN(error) ? Double.POSITIVE_INFINITY : error;
+        }
+
+        /** Whether that is what is stated. */
+        private boolean isStated(double error) {
+            return Math.abs(ofChange() - error) <= AGREEMENT * error + ROUNDING * norm / changeNorm;
+        }
+    }
+
+    /**
      * How far it is off.
      *
-     * @param relError of a tensor, the largest difference by the largest value
+     * @param relError of a tensor, see {@link TensorError#relative}
      * @param tensor which one is farthest off; null where nothing differs
      * @param lossy how many tensors are as far off as the files say that they are: those do not count for the others
      * @param misstated of one that is not, in words; null where there is none
@@ -84,12 +110,17 @@ final class ExportVerifier {
         String of(PeftAdapter adapter);
     }
 
-    /** What was written for one component of the base, in the order in which it is loaded. */
+    /** What was written for one component of the base, or for any, in the order in which it is loaded. */
     private final class Written {
+        private final Component component;
         private final List<MergeAdapter> adapters = new ArrayList<>();
         private final List<AdapterValues> values = new ArrayList<>();
         private final Map<String, WrittenLayer> layers = new HashMap<>();
         private final Map<String, AdapterValues> valuesOfLayers = new HashMap<>();
+
+        Written(Component component) {
+            this.component = component;
+        }
 
         void add(String place) throws IOException {
             Contents contents;
@@ -100,10 +131,12 @@ final class ExportVerifier {
             }
             stated.putAll(LossyErrors.read(contents.index().metadata()));
             AdapterValues own = new AdapterValues(store, contents.parts().get(0).file());
-            WrittenLayer.of(contents.index(), contents.config()).forEach((path, layer) -> {
-                layers.put(path, layer);
-                valuesOfLayers.put(path, own);
-            });
+            if (contents.config() != null) {
+                WrittenLayer.of(contents.index(), contents.config()).forEach((path, layer) -> {
+                    layers.put(path, layer);
+                    valuesOfLayers.put(path, own);
+                });
+            }
             TensorData scalars = own.of(contents.index().tensors().stream()
                     .filter(tensor -> tensor.shape().elements() == 1)
                     .toList());
@@ -121,10 +154,10 @@ final class ExportVerifier {
         }
 
         /** Of all but the layers; null where there is nothing else. */
-        MergePlan plan(Component component) throws MergeRefusedException {
+        MergePlan plan() throws MergeRefusedException {
             List<TensorInfo> own = base.tensors().stream()
-                    .filter(tensor -> ModulePath.of(tensor.name()).component() == component)
-                    .map(ExportVerifier::local)
+                    .filter(this::isOwn)
+                    .map(this::called)
                     .toList();
             try {
                 return MergePlanner.plan(
@@ -135,6 +168,15 @@ final class ExportVerifier {
                 }
                 throw e;
             }
+        }
+
+        boolean isOwn(TensorInfo tensor) {
+            return component == Component.ANY || ModulePath.of(tensor.name()).component() == component;
+        }
+
+        /** A tensor as what was written calls it: PEFT's directory of a component knows of no other. */
+        TensorInfo called(TensorInfo tensor) {
+            return component == Component.ANY ? tensor : local(tensor);
         }
 
         /** The path of the layer that a tensor is the weight of; null where there is none. */
@@ -161,92 +203,114 @@ final class ExportVerifier {
                 return floats(inputs.base(tensor), tensor.dtype());
             }
             List<TensorData> factors = new ArrayList<>();
+            TensorInfo called = called(tensor);
             for (int i = 0; i < values.size(); i++) {
-                factors.add(values.get(i).of(plan.factors(local(tensor).name(), i)));
+                factors.add(values.get(i).of(plan.factors(called.name(), i)));
             }
-            return ExportVerifier.this.merged(tensor, local(tensor), plan, dtype, factors::get);
+            return ExportVerifier.this.merged(tensor, called, plan, dtype, factors::get);
         }
     }
 
     /**
-     * Compares.
+     * Compares what an export has just written.
      *
      * @param plan of what was written, with a base
      * @throws MergeRefusedException if a tensor does not fit into memory, or what was written cannot be merged
      */
     Found verify(ExportPlan plan, Places places) throws IOException, MergeRefusedException {
-        plan.lossy()
-                .wanted()
-                .forEach(each -> lossy.put(each.weight().name(), each.module().name()));
-        Map<Component, Written> components = new HashMap<>();
+        Map<Component, List<String>> written = new LinkedHashMap<>();
         for (PeftAdapter adapter : plan.adapters()) {
-            components
-                    .computeIfAbsent(adapter.component(), key -> new Written())
+            written.computeIfAbsent(adapter.component(), key -> new ArrayList<>())
                     .add(places.of(adapter));
         }
-        for (Map.Entry<Component, Written> component : components.entrySet()) {
-            Written written = component.getValue();
-            MergePlan made = written.plan(component.getKey());
+        List<TensorError> errors = compare(plan.merge(), written);
+        Map<String, Double> statedOfTensors = new HashMap<>();
+        plan.lossy()
+                .wanted()
+                .forEach(each -> statedOfTensors.put(
+                        each.weight().name(), stated.get(each.module().name())));
+        return found(errors, statedOfTensors);
+    }
+
+    /** @param stated errors of tensors; null of one that is saved whole */
+    private static Found found(List<TensorError> errors, Map<String, Double> stated) {
+        String misstated = null;
+        int lossy = 0;
+        TensorError worst = null;
+        for (TensorError error : errors) {
+            Double own = stated.get(error.tensor);
+            if (own == null) {
+                worst = worst == null || error.relative() > worst.relative() ? error : worst;
+                continue;
+            }
+            lossy++;
+            if (!error.isStated(own)) {
+                misstated = "%s is %s off and said to be %s"
+                        .formatted(error.tensor, LossyErrors.text(error.ofChange()), LossyErrors.text(own));
+            }
+        }
+        boolean same = worst == null || worst.relative() == 0;
+        return new Found(same ? 0 : worst.relative(), same ? null : worst.tensor, lossy, misstated);
+    }
+
+    /**
+     * Compares all tensors that the source changes, or what was written.
+     *
+     * @param source the merge that is to be had
+     * @param written files or PEFT's directories by the component of the base that they are for, in the order in which they
+     *     are loaded; {@link Component#ANY} where their own names tell
+     * @throws MergeRefusedException if a tensor does not fit into memory, or what was written cannot be merged
+     */
+    List<TensorError> compare(MergePlan source, Map<Component, List<String>> written)
+            throws IOException, MergeRefusedException {
+        List<TensorError> errors = new ArrayList<>();
+        for (Map.Entry<Component, List<String>> each : written.entrySet()) {
+            Written own = new Written(each.getKey());
+            for (String place : each.getValue()) {
+                own.add(place);
+            }
+            MergePlan made = own.plan();
             for (TensorInfo tensor : base.tensors()) {
                 boolean changed =
-                        touches(plan.merge(), tensor) || touches(made, local(tensor)) || written.layer(tensor) != null;
-                boolean numbers = FloatDecoder.decodes(tensor.dtype());
-                if (changed && numbers && ModulePath.of(tensor.name()).component() == component.getKey()) {
-                    compare(tensor, plan.merge(), written, made);
+                        touches(source, tensor) || touches(made, own.called(tensor)) || own.layer(tensor) != null;
+                if (changed && FloatDecoder.decodes(tensor.dtype()) && own.isOwn(tensor)) {
+                    errors.add(compare(tensor, source, own, made));
                 }
             }
         }
-        return new Found(worst, worstTensor, stated.size(), misstated);
+        return errors;
     }
 
     private static boolean touches(MergePlan plan, TensorInfo tensor) {
         return plan != null && plan.touches(tensor.name());
     }
 
-    private void compare(TensorInfo tensor, MergePlan source, Written written, MergePlan made)
+    private TensorError compare(TensorInfo tensor, MergePlan source, Written written, MergePlan made)
             throws IOException, MergeRefusedException {
         // whole weights are rounded to the base's type
-        boolean whole =
-                made != null && made.replaced().containsKey(local(tensor).name());
+        boolean whole = made != null
+                && made.replaced().containsKey(written.called(tensor).name());
         Dtype dtype = whole ? tensor.dtype() : Dtype.F32;
         TensorData factors = inputs.adapter(source.factors(tensor.name(), 0));
         float[] expected = merged(tensor, tensor, source, dtype, adapter -> factors);
         float[] actual = written.of(tensor, made, dtype);
-        String module = lossy.get(tensor.name());
-        if (stated.containsKey(module)) {
-            compareLossy(module, tensor, expected, actual);
-            return;
-        }
+        float[] before = floats(inputs.base(tensor), tensor.dtype());
         double largest = 0;
         double difference = 0;
+        double differences = 0;
+        double changes = 0;
+        double squares = 0;
         for (int i = 0; i < expected.length; i++) {
+            double off = Math.abs((double) actual[i] - expected[i]);
+            double change = (double) expected[i] - before[i];
             largest = Math.max(largest, Math.abs(expected[i]));
-            difference = Math.max(difference, Math.abs((double) actual[i] - expected[i])); // NaN stays
+            difference = Math.max(difference, off); // NaN stays
+            differences += off * off;
+            changes += change * change;
+            squares += (double) expected[i] * expected[i];
         }
-        double error = difference == 0 ? 0 : difference / largest;
-        if (!(error <= worst)) {
-            worst = Double.isNaN(error) ? Double.POSITIVE_INFINITY : error;
-            worstTensor = tensor.name();
-        }
-    }
-
-    /** What is stated is measured by what the adapter changes. */
-    private void compareLossy(String module, TensorInfo tensor, float[] expected, float[] actual) throws IOException {
-        float[] before = floats(inputs.base(tensor), tensor.dtype());
-        double difference = 0;
-        double change = 0;
-        double whole = 0;
-        for (int i = 0; i < expected.length; i++) {
-            difference += Math.pow((double) actual[i] - expected[i], 2);
-            change += Math.pow((double) expected[i] - before[i], 2);
-            whole += Math.pow(expected[i], 2);
-        }
-        double found = difference == 0 ? 0 : Math.sqrt(difference / change);
-        double rounding = ROUNDING * Math.sqrt(whole / change);
-        if (!(Math.abs(found - stated.get(module)) <= AGREEMENT * stated.get(module) + rounding)) {
-            misstated = "%s is %s off and said to be %s"
-                    .formatted(tensor.name(), LossyErrors.text(found), LossyErrors.text(stated.get(module)));
-        }
+        return new TensorError(
+                tensor.name(), largest, difference, Math.sqrt(differences), Math.sqrt(changes), Math.sqrt(squares));
     }
 
     /** A tensor as PEFT's directory of its component calls it. */

@@ -123,7 +123,8 @@ record PreparedMerge(
         }
     }
 
-    private static CheckpointAudit read(ObjectStore store, String path, Code refusal)
+    /** @param refusal where it cannot be worked with */
+    static CheckpointAudit read(ObjectStore store, String path, Code refusal)
             throws MergeRefusedException, IOException {
         try {
             return ReadCheckpoint.read(store, path, refusal == Code.NOT_AN_ADAPTER);
@@ -132,7 +133,8 @@ record PreparedMerge(
         }
     }
 
-    private static MergeAdapter adapter(CheckpointAudit audit, MergeRequest.Use use) throws MergeRefusedException {
+    /** An adapter as it is merged. */
+    static MergeAdapter adapter(CheckpointAudit audit, MergeRequest.Use use) throws MergeRefusedException {
         if (audit.adapter() == null) {
             throw new MergeRefusedException(
                     Code.NOT_AN_ADAPTER, use.uri() + " is " + audit.contents().kind() + ", no adapter");

@@ -1,7 +1,11 @@
 package io.doraxis.cli;
 
+import io.doraxis.consumer.ConsumerRules;
 import io.doraxis.tensorfile.Printable;
 import java.io.PrintWriter;
+import org.apache.hadoop.util.VersionInfo;
+import org.apache.spark.SparkBuildInfo;
+import picocli.AutoComplete;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IExecutionExceptionHandler;
@@ -19,6 +23,7 @@ import picocli.CommandLine.IVersionProvider;
             MergeCommand.class,
             ExportCommand.class,
             DemoCommand.class,
+            AutoComplete.GenerateCompletion.class,
             CommandLine.HelpCommand.class
         },
         mixinStandardHelpOptions = true,
@@ -81,6 +86,7 @@ public final class Doraxis {
         };
     }
 
+    /** Of this program, with the commit that it was built from. */
     static String version() {
         String version = Doraxis.class.getPackage().getImplementationVersion();
         return version == null ? "development" : version;
@@ -89,7 +95,12 @@ public final class Doraxis {
     static final class Version implements IVersionProvider {
         @Override
         public String[] getVersion() {
-            return new String[] {"doraxis " + version()};
+            return new String[] {
+                "doraxis " + version(),
+                "rules " + ConsumerRules.bundled().version(),
+                "Spark " + SparkBuildInfo.spark_version() + ", Hadoop " + VersionInfo.getVersion() + ", Java "
+                        + Runtime.version()
+            };
         }
     }
 

@@ -22,6 +22,11 @@ import picocli.CommandLine.Spec;
             "1:the job failed",
             "2:done, but the store failed on some files",
             "64:wrong usage"
+        },
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  doraxis atlas --input /data/base-models --output /data/atlas",
+            "  doraxis audit --input /data/hub --output /data/audit --atlas /data/atlas"
         })
 final class AtlasCommand implements Callable<Integer> {
     private static final int READS_IN_FLIGHT = 32;

@@ -28,6 +28,11 @@ import picocli.CommandLine.Spec;
             "2:done, but the store failed on more checkpoints than --max-store-errors allows",
             "3:a --fail-on condition was met",
             "64:wrong usage"
+        },
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  doraxis audit --input s3a://hub/ --output s3a://audits/hub",
+            "  doraxis audit --input hub --output out --fail-on diffusers@0.42:SILENTLY_WRONG"
         })
 final class AuditCommand implements Callable<Integer> {
     @Spec

@@ -17,7 +17,9 @@ import picocli.CommandLine.Spec;
         name = "demo",
         description = "Makes a small hub of invented checkpoints, without a download, and audits it.",
         exitCodeListHeading = "%nExit status:%n",
-        exitCodeList = {"0:done", "1:the job failed", "64:wrong usage"})
+        exitCodeList = {"0:done", "1:the job failed", "64:wrong usage"},
+        footerHeading = "%nExamples:%n",
+        footer = {"  doraxis demo --output demo-out --files 1000"})
 final class DemoCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;

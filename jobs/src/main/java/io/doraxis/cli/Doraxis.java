@@ -1,7 +1,11 @@
 package io.doraxis.cli;
 
+import io.doraxis.consumer.ConsumerRules;
 import io.doraxis.tensorfile.Printable;
 import java.io.PrintWriter;
+import org.apache.hadoop.util.VersionInfo;
+import org.apache.spark.SparkBuildInfo;
+import picocli.AutoComplete;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IExecutionExceptionHandler;
@@ -20,6 +24,7 @@ import picocli.CommandLine.IVersionProvider;
             ExportCommand.class,
             VerifyCommand.class,
             DemoCommand.class,
+            AutoComplete.GenerateCompletion.class,
             CommandLine.HelpCommand.class
         },
         mixinStandardHelpOptions = true,
@@ -82,6 +87,7 @@ public final class Doraxis {
         };
     }
 
+    /** Of this program, with the commit that it was built from. */
     static String version() {
         String version = Doraxis.class.getPackage().getImplementationVersion();
         return version == null ? "development" : version;
@@ -90,7 +96,12 @@ public final class Doraxis {
     static final class Version implements IVersionProvider {
         @Override
         public String[] getVersion() {
-            return new String[] {"doraxis " + version()};
+            return new String[] {
+                "doraxis " + version(),
+                "rules " + ConsumerRules.bundled().version(),
+                "Spark " + SparkBuildInfo.spark_version() + ", Hadoop " + VersionInfo.getVersion() + ", Java "
+                        + Runtime.version()
+            };
         }
     }
 

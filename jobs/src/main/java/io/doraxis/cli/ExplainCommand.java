@@ -43,6 +43,11 @@ import picocli.CommandLine.Spec;
             "1:it was not found, or the command failed",
             "2:the store failed",
             "64:wrong usage"
+        },
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  doraxis explain style.safetensors --base model.safetensors",
+            "  doraxis explain adapter-folder --format json"
         })
 final class ExplainCommand implements Callable<Integer> {
     /** How to print. */

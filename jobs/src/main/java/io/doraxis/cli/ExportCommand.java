@@ -38,6 +38,11 @@ import picocli.CommandLine.Spec;
             "1:the job failed, or an export did",
             "4:done, but exports were refused: the message or the row says why",
             "64:wrong usage"
+        },
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  doraxis export --input style.pt --base model.safetensors --output style-peft",
+            "  doraxis export --audit audits/hub --where \"license = 'mit'\" --output exports"
         })
 final class ExportCommand implements Callable<Integer> {
     private static final int READS_IN_FLIGHT = 8;

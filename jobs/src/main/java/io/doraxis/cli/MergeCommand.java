@@ -36,6 +36,11 @@ import picocli.CommandLine.Spec;
             "1:the job failed, or a merge did",
             "4:done, but merges were refused: the message or the row says why",
             "64:wrong usage"
+        },
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  doraxis merge --adapter style.pt --base model.safetensors --output out",
+            "  doraxis merge --plan merges.csv --output /data/merged --dtype bf16"
         })
 final class MergeCommand implements Callable<Integer> {
     private static final int READS_IN_FLIGHT = 8;

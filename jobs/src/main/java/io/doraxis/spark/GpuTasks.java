@@ -19,9 +19,8 @@ final class GpuTasks {
     /** Why no task will have one; empty where they will. */
     static Optional<String> objection(SparkConf conf) {
         String master = conf.get("spark.master", "?");
-        String reason = isOneProcess(conf)
-                ? ", which is one process"
-                : ": " + OF_EXECUTOR + " is not set, see conf/spark-defaults.conf";
+        String reason =
+                isOneProcess(conf) ? ", which is one process" : ": " + OF_EXECUTOR + " is not set, see conf/gpu.conf";
         return isAssigned(conf)
                 ? Optional.empty()
                 : Optional.of("Spark assigns no gpu to tasks of master " + master + reason);

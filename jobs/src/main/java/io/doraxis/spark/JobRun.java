@@ -12,6 +12,7 @@ import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.util.SerializableConfiguration;
+import org.slf4j.MDC;
 
 /** What every job needs around its work: when it began, the stores, its place in the output, the number of tasks. */
 final class JobRun {
@@ -57,13 +58,15 @@ final class JobRun {
     }
 
     /**
-     * Makes the output ready: from here on the run leaves something.
+     * Makes the output ready: from here on the run leaves something, and what it logs, its tasks too, has its run_id.
      *
      * @throws IOException if nothing can be written there
      */
     RunFolder begin(String output, Progress progress) throws IOException {
         RunFolder folder = RunFolder.begin(store, output, started, Tables.NAMES);
         folder.unfinished().forEach(progress::removedUnfinishedRun);
+        MDC.put("run_id", folder.runId());
+        spark.sparkContext().setLocalProperty("mdc.run_id", folder.runId()); // Spark's way to the logs of tasks
         return folder;
     }
 

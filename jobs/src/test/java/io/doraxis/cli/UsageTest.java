@@ -2,13 +2,21 @@ package io.doraxis.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.doraxis.consumer.ConsumerRules;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class UsageTest {
+    private static final Set<String> PICOCLIS_OWN = Set.of("help", "generate-completion");
+
     private static Called audit(String... more) {
         String[] args = new String[5 + more.length];
         System.arraycopy(new String[] {"audit", "--input", "in", "--output", "out"}, 0, args, 0, 5);
@@ -17,7 +25,7 @@ class UsageTest {
     }
 
     static Stream<String> commands() {
-        return Doraxis.commandLine().getSubcommands().keySet().stream().filter(name -> !name.equals("help"));
+        return Doraxis.commandLine().getSubcommands().keySet().stream().filter(name -> !PICOCLIS_OWN.contains(name));
     }
 
     @ParameterizedTest
@@ -25,7 +33,52 @@ class UsageTest {
     void everyCommandHasHelp(String command) {
         Called called = Called.doraxis(command, "--help");
         assertThat(called.status()).isZero();
-        assertThat(called.out()).startsWith("Usage: doraxis " + command).contains("--verbose");
+        assertThat(called.out())
+                .startsWith("Usage: doraxis " + command)
+                .contains("--verbose", "Exit status:", "Examples:");
+    }
+
+    @ParameterizedTest
+    @MethodSource("commands")
+    void theOptionsOfAnExampleAreThoseOfItsCommand(String command) {
+        String help = Called.doraxis(command, "--help").out();
+        String[] examples = help.substring(help.indexOf("Examples:")).split("\\R");
+        for (String example : List.of(examples).subList(1, examples.length)) {
+            String[] words = example.strip().split(" ");
+            assertThat(words[0]).isEqualTo("doraxis");
+            String[] options =
+                    Stream.of(words).filter(word -> word.startsWith("--")).toArray(String[]::new);
+            assertThat(Called.doraxis(words[1], "--help").out()).contains(options);
+        }
+    }
+
+    @Test
+    void theVersionNamesTheRulesAndWhatItRunsOn() {
+        String[] lines = Called.doraxis("--version").out().split("\\R");
+        assertThat(lines[0]).startsWith("doraxis ");
+        assertThat(lines[1]).isEqualTo("rules " + ConsumerRules.bundled().version());
+        assertThat(lines[2]).matches("Spark 4\\.\\d+\\.\\d+, Hadoop 3\\.\\d+\\.\\d+, Java .+");
+    }
+
+    @Test
+    void bashCompletesCommandsAndOptions(@TempDir Path folder) throws Exception {
+        Path script = folder.resolve("completion");
+        Files.writeString(script, Called.doraxis("generate-completion").out());
+        assertThat(completed(script, "doraxis", "exp")).containsExactlyInAnyOrder("explain", "export");
+        assertThat(completed(script, "doraxis", "audit", "--io")).containsExactly("--io-concurrency");
+    }
+
+    /** What bash offers for the last word. */
+    private static List<String> completed(Path script, String... words) throws Exception {
+        String typed = String.join(" ", words);
+        Process bash = new ProcessBuilder(
+                        "bash",
+                        "-c",
+                        "source '%s'; COMP_WORDS=(%s); COMP_CWORD=%d; COMP_LINE='%s'; COMP_POINT=%d; _complete_doraxis; printf '%%s\\n' \"${COMPREPLY[@]}\""
+                                .formatted(script, typed, words.length - 1, typed, typed.length()))
+                .redirectError(ProcessBuilder.Redirect.DISCARD)
+                .start();
+        return bash.inputReader().lines().map(String::strip).toList();
     }
 
     @Test

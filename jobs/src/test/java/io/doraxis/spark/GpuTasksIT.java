@@ -82,7 +82,7 @@ class GpuTasksIT {
         SparkConf conf = new SparkConf(false).setMaster("spark://there:7077");
         assertThat(GpuTasks.objection(conf))
                 .contains("Spark assigns no gpu to tasks of master spark://there:7077:"
-                        + " spark.executor.resource.gpu.amount is not set, see conf/spark-defaults.conf");
+                        + " spark.executor.resource.gpu.amount is not set, see conf/gpu.conf");
         conf.set("spark.executor.resource.gpu.amount", "1");
         assertThat(GpuTasks.objection(conf)).isEmpty();
         assertThat(GpuTasks.objection(conf.setMaster("local-cluster[1,1,1024]")))

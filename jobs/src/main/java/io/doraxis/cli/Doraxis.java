@@ -18,6 +18,7 @@ import picocli.CommandLine.IVersionProvider;
             AtlasCommand.class,
             MergeCommand.class,
             ExportCommand.class,
+            ReportCommand.class,
             DemoCommand.class,
             CommandLine.HelpCommand.class
         },

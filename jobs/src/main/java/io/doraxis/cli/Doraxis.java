@@ -23,6 +23,7 @@ import picocli.CommandLine.IVersionProvider;
             MergeCommand.class,
             ExportCommand.class,
             VerifyCommand.class,
+            ReportCommand.class,
             DemoCommand.class,
             AutoComplete.GenerateCompletion.class,
             CommandLine.HelpCommand.class

@@ -12,13 +12,14 @@ import io.doraxis.naming.FamilyMatch;
 import io.doraxis.peft.ExportOutcome;
 import io.doraxis.peft.ExportPlanner;
 import io.doraxis.peft.ExportPlanner.Possibility;
+import io.doraxis.report.Advice;
 import io.doraxis.tensorfile.Finding;
 import io.doraxis.tensorfile.Printable;
 import java.util.EnumSet;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.stream.Collectors;
 
 /** A checkpoint in plain words. */
 final class ExplainText {
@@ -165,41 +166,14 @@ final class ExplainText {
     private void advice(String uri, AdapterContents adapter, ExportOutcome export) {
         line("");
         line("What to do");
-        if (adapter.verdict().axis() == CheckpointAxis.AMBIGUOUS) {
-            line(
-                    "  Let the base model's values decide; ATLAS is what '%s atlas' made of base models:",
-                    Doraxis.COMMAND);
-            line("    %s audit --input %s --atlas ATLAS --values ambiguous --output OUT", Doraxis.COMMAND, quoted(uri));
-            return;
+        Map<String, Outcome> outcomes = new LinkedHashMap<>();
+        adapter.consumers().forEach((name, prediction) -> outcomes.put(name, prediction.outcome()));
+        for (Advice.Step step :
+                new Advice(Doraxis.COMMAND, base).steps(adapter.verdict().axis(), outcomes, export)) {
+            line("  %s", step.text());
+            if (step.command() != null) {
+                line("    %s", step.command(uri));
+            }
         }
-        String right = programs(adapter, Outcome.EXACT);
-        line(right.isEmpty() ? "  No program is known that loads it right." : "  Load it with %s.", right);
-        String wrong = programs(adapter, Outcome.SILENTLY_WRONG);
-        if (!wrong.isEmpty()) {
-            line("  Do not load it with %s: nothing is said, and something else computed.", wrong);
-            line("  Or merge it into the base model, which every program loads:");
-            line(
-                    "    %s merge --adapter %s --base %s --output OUT.safetensors",
-                    Doraxis.COMMAND, quoted(uri), base == null ? "BASE.safetensors" : quoted(base));
-        }
-        if (export == ExportOutcome.EXACT || export == ExportOutcome.EXACT_WITH_BASE) {
-            boolean input = adapter.verdict().axis() == CheckpointAxis.INPUT;
-            line("  Or export it to PEFT's layout, for programs that use PEFT:");
-            line(
-                    "    %s export --input %s --base BASE.safetensors%s --output OUT",
-                    Doraxis.COMMAND, quoted(uri), input ? " --input-axis auto" : "");
-        }
-    }
-
-    /** As one word of a shell. */
-    private static String quoted(String word) {
-        return "'" + word.replace("'", "'\\''") + "'";
-    }
-
-    private static String programs(AdapterContents adapter, Outcome outcome) {
-        return adapter.consumers().entrySet().stream()
-                .filter(entry -> entry.getValue().outcome() == outcome)
-                .map(Map.Entry::getKey)
-                .collect(Collectors.joining(", "));
     }
 }

@@ -59,6 +59,11 @@ public record CheckpointAudit(
             ValueMatch values,
             Map<String, Prediction> consumers) {}
 
+    /** The same, with how often the store was asked again, which the store knows. */
+    public CheckpointAudit withRetries(int count) {
+        return new CheckpointAudit(checkpoint, reading.withRetries(count), contents, findings, pickles);
+    }
+
     /** Null when it is no adapter, or could not be read. */
     public AdapterContents adapter() {
         return contents == null ? null : contents.adapter;

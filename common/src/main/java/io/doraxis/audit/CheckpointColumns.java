@@ -185,6 +185,12 @@ public final class CheckpointColumns {
                 a -> a.checkpoint().totalBytes());
         add(columns, "bytes_read", LONG, "Bytes read of them.", a -> a.reading().bytesRead());
         add(columns, "requests", INT, "Requests that it took.", a -> a.reading().requests());
+        add(
+                columns,
+                "retries",
+                INT,
+                "Tries of those requests beyond the first.",
+                a -> a.reading().retries());
     }
 
     private static void claims(List<Column<CheckpointAudit>> columns) {

@@ -106,6 +106,6 @@ final class ReadingLog {
 
     Reading reading(int filesRead) {
         Status status = unreadable == 0 ? Status.OK : filesRead > 0 ? Status.PARTIAL : Status.of(reason);
-        return new Reading(status, container, reason, message, bytesRead, requests);
+        return new Reading(status, container, reason, message, bytesRead, requests, 0);
     }
 }

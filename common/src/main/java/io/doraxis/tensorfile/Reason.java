@@ -70,13 +70,19 @@ public enum Reason {
     STORE_FORBIDDEN,
     /** The store failed. */
     STORE_FAILED,
-    /** The object was replaced while it was read. */
+    /** The object is not the one that was listed, or was replaced while it was read. */
     STORE_CHANGED,
     /** The object's body was shorter than the listing promised. */
-    SHORT_BODY;
+    SHORT_BODY,
+    /** The store sent other bytes of the object than were asked for. */
+    WRONG_RANGE;
 
     /** Whether the store refused or failed, which is no fault of the file's. */
     public boolean isTheStores() {
-        return this == STORE_NOT_FOUND || this == STORE_FORBIDDEN || this == STORE_FAILED || this == SHORT_BODY;
+        return this == STORE_NOT_FOUND
+                || this == STORE_FORBIDDEN
+                || this == STORE_FAILED
+                || this == SHORT_BODY
+                || this == WRONG_RANGE;
     }
 }

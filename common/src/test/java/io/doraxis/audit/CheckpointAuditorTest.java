@@ -33,7 +33,8 @@ class CheckpointAuditorTest {
     @Test
     void aReadableAdapterIsToldInFull() {
         CheckpointAudit audit = audit(fetched("a.safetensors", adapter()));
-        assertThat(audit.reading()).isEqualTo(new Reading(Status.OK, "SAFETENSORS", null, null, adapter().length, 1));
+        assertThat(audit.reading())
+                .isEqualTo(new Reading(Status.OK, "SAFETENSORS", null, null, adapter().length, 1, 0));
         assertThat(audit.contents().kind()).isEqualTo(CheckpointKind.ADAPTER);
         assertThat(audit.adapter().dialect()).isEqualTo(Dialect.KOHYA);
         assertThat(audit.adapter().verdict().axis()).isEqualTo(CheckpointAxis.OUTPUT);
@@ -55,7 +56,7 @@ class CheckpointAuditorTest {
         FakeFile file = FakeFile.of(adapter());
         CheckpointAudit audit = audit(fetched("a.safetensors", file, 64));
         long header = audit.contents().index().dataStart();
-        assertThat(audit.reading()).isEqualTo(new Reading(Status.OK, "SAFETENSORS", null, null, header, 2));
+        assertThat(audit.reading()).isEqualTo(new Reading(Status.OK, "SAFETENSORS", null, null, header, 2, 0));
         assertThat(file.bytesRead()).isEqualTo(header - 64);
         assertThat(audit.adapter().index().modules().get(0).notes()).containsExactly("alpha not read");
     }
@@ -70,7 +71,8 @@ class CheckpointAuditorTest {
                         Reason.PLAIN_TEXT,
                         FOLDER + "a.safetensors: PLAIN_TEXT at byte 0: found plain text, expected a tensor file",
                         15,
-                        1));
+                        1,
+                        0));
         assertThat(audit.contents()).isNull();
         assertThat(audit.adapter()).isNull();
     }
@@ -85,7 +87,8 @@ class CheckpointAuditorTest {
                         Reason.EMPTY_OBJECT,
                         FOLDER + "a.safetensors: EMPTY_OBJECT at byte 0: found 0 bytes, expected a tensor file",
                         0,
-                        1));
+                        1,
+                        0));
     }
 
     @Test
@@ -118,8 +121,8 @@ class CheckpointAuditorTest {
         for (Reason reason : List.of(Reason.STORE_NOT_FOUND, Reason.STORE_FORBIDDEN, Reason.STORE_FAILED)) {
             CheckpointAudit audit = audit(failed("a.safetensors", reason));
             assertThat(audit.reading())
-                    .isEqualTo(
-                            new Reading(Status.STORE_ERROR, null, reason, FOLDER + "a.safetensors: " + reason, 0, 1));
+                    .isEqualTo(new Reading(
+                            Status.STORE_ERROR, null, reason, FOLDER + "a.safetensors: " + reason, 0, 1, 0));
         }
     }
 

@@ -58,7 +58,7 @@ class StableNamesTest {
                         + " MISSING_FIELD UNKNOWN_DTYPE TENSOR_OFFSETS SHAPE_OVERFLOW SUB_BYTE_MISALIGNED"
                         + " SIZE_MISMATCH BODY_TRUNCATED TRAILING_BYTES UNSUPPORTED_CONTAINER OVER_LIMIT"
                         + " INVALID_ZIP INVALID_TAR INVALID_PICKLE MISSING_STORAGE TENSOR_BOUNDS INVALID_SIDE_FILE MISSING_SHARD STORE_NOT_FOUND STORE_FORBIDDEN STORE_FAILED STORE_CHANGED"
-                        + " SHORT_BODY");
+                        + " SHORT_BODY WRONG_RANGE");
     }
 
     @Test
@@ -187,7 +187,7 @@ class StableNamesTest {
         assertThat(String.join(" ", checkpoints))
                 .isEqualTo("uri kind container dialect algorithm has_dora axis axis_confidence evidence modules"
                         + " dora_modules ambiguous_modules contradicting_modules rank_min rank_max alpha_summary dtypes"
-                        + " tensors parameters files total_bytes bytes_read requests base_family"
+                        + " tensors parameters files total_bytes bytes_read requests retries base_family"
                         + " base_family_score base_match"
                         + " metadata_claims claim_conflicts consumers peft_export license pickle_globals"
                         + " pickle_verdict warnings status error_code error_message rules_version tool_version"

@@ -10,8 +10,8 @@ import org.junit.jupiter.api.Test;
 class StatusTest {
     private static final Set<Reason> UNSUPPORTED =
             EnumSet.of(Reason.UNKNOWN_DTYPE, Reason.UNSUPPORTED_CONTAINER, Reason.OVER_LIMIT);
-    private static final Set<Reason> STORE =
-            EnumSet.of(Reason.STORE_NOT_FOUND, Reason.STORE_FORBIDDEN, Reason.STORE_FAILED, Reason.SHORT_BODY);
+    private static final Set<Reason> STORE = EnumSet.of(
+            Reason.STORE_NOT_FOUND, Reason.STORE_FORBIDDEN, Reason.STORE_FAILED, Reason.SHORT_BODY, Reason.WRONG_RANGE);
 
     @Test
     void everyReasonIsTheFilesOrTheStoresOrOurs() {

@@ -1,5 +1,6 @@
 package io.doraxis.cli;
 
+import io.doraxis.store.StoreClients;
 import java.util.regex.Pattern;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkConf;
@@ -11,6 +12,7 @@ final class SparkSessions {
     private static final String HADOOP = "spark.hadoop.";
     private static final String STREAM = "fs.s3a.input.stream.type";
     private static final String CLASSIC = "classic"; // one GET for a range, no HEAD
+    private static final String CLIENTS = "fs.s3a.s3.client.factory.impl";
     private static final String CREDENTIALS = "fs.s3a.aws.credentials.provider";
     private static final String SDK_CHAIN = "software.amazon.awssdk.auth.credentials.DefaultCredentialsProvider";
 
@@ -20,6 +22,7 @@ final class SparkSessions {
     static Configuration storeSettings() {
         Configuration settings = new Configuration();
         settings.set(STREAM, CLASSIC);
+        settings.set(CLIENTS, StoreClients.class.getName());
         settings.set(CREDENTIALS, SDK_CHAIN);
         for (String name : System.getProperties().stringPropertyNames()) {
             if (name.startsWith(HADOOP)) {
@@ -51,6 +54,7 @@ final class SparkSessions {
         conf.setIfMissing("spark.sql.parquet.compression.codec", "zstd");
         conf.setIfMissing("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS");
         conf.setIfMissing(HADOOP + STREAM, CLASSIC);
+        conf.setIfMissing(HADOOP + CLIENTS, StoreClients.class.getName());
         conf.setIfMissing(HADOOP + CREDENTIALS, SDK_CHAIN);
         conf.setIfMissing("spark.hadoop.fs.s3a.connection.maximum", String.valueOf(Math.max(96, ioConcurrency * 2)));
         return SparkSession.builder().config(conf).getOrCreate();

@@ -15,6 +15,7 @@ import io.doraxis.store.Fetcher;
 import io.doraxis.store.Folder;
 import io.doraxis.store.ObjectStore;
 import io.doraxis.store.RunFolder;
+import io.doraxis.store.StoreFailure;
 import io.doraxis.tensorfile.TensorInfo;
 import java.io.IOException;
 import java.io.InputStream;
@@ -204,9 +205,7 @@ public final class AtlasJob {
         } catch (IOException e) {
             failed.add(1);
             return new Streamed(
-                    weight,
-                    null,
-                    ObjectStore.failure(weight.file.uri(), e).reason().name());
+                    weight, null, StoreFailure.of(weight.file.uri(), e).reason().name());
         }
     }
 }

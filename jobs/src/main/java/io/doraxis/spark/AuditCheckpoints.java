@@ -15,7 +15,6 @@ import io.doraxis.dora.Atlas;
 import io.doraxis.store.ChosenValues;
 import io.doraxis.store.Fetcher;
 import io.doraxis.store.Fetcher.Fetched;
-import io.doraxis.store.ObjectStore;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
@@ -70,11 +69,10 @@ final class AuditCheckpoints implements FlatMapFunction<Iterator<Checkpoint>, Ro
 
     @Override
     public Iterator<Row> call(Iterator<Checkpoint> checkpoints) {
-        ObjectStore store = stores.open();
-        Fetcher fetcher = new Fetcher(store);
+        Fetcher fetcher = new Fetcher(stores.open());
         CheckpointAuditor auditor =
                 new CheckpointAuditor(ConsumerRules.bundled(), null, atlas == null ? null : atlas.value(), values);
-        ValueSource source = new ChosenValues(store, new Magnitudes(values));
+        Magnitudes magnitudes = new Magnitudes(values);
         List<Column<CheckpointAudit>> columns = CheckpointColumns.of(stamp);
         Iterator<Fetched> fetched = ReadAhead.of(checkpoints, fetcher::fetch, Fetcher::bytes, ioConcurrency);
         return new Iterator<>() {
@@ -86,8 +84,10 @@ final class AuditCheckpoints implements FlatMapFunction<Iterator<Checkpoint>, Ro
             @Override
             public Row next() {
                 Fetched next = fetched.next();
-                CheckpointAudit audit =
-                        auditor.audit(next.checkpoint(), next.weights(), next.side(), next.card(), source);
+                ValueSource source = new ChosenValues(next.store(), magnitudes);
+                CheckpointAudit audit = auditor.audit(
+                                next.checkpoint(), next.weights(), next.side(), next.card(), source)
+                        .withRetries(next.store().retries());
                 done.add(1);
                 if (audit.reading().reason() != null) {
                     failed.add(1);

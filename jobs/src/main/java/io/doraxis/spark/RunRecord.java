@@ -10,7 +10,8 @@ import java.util.Map;
  *
  * @param errors rows by error_code, those of checkpoints that were read in part too
  * @param findings warnings by code
- * @param retries null: the stores' own retries are not counted yet
+ * @param requests each counted once
+ * @param retries tries of those requests beyond the first; those of listings and writes are the stores' own
  */
 @JsonPropertyOrder(alphabetic = false)
 public record RunRecord(
@@ -34,7 +35,7 @@ public record RunRecord(
         long modules,
         long requests,
         long bytes_read,
-        Long retries) {
+        long retries) {
 
     /** Checkpoints to which a program does that; all programs together when it is null. */
     public long outcomes(String consumer, String outcome) {

@@ -48,7 +48,13 @@ final class RunTotals {
      */
     RunRecord record(Stamp stamp, AuditOptions options, AuditJob.Listed listed, double seconds) {
         Row sums = checkpoints
-                .agg(count(lit(1)), sum("requests"), sum("bytes_read"), sum("modules"), sum(size(col("files"))))
+                .agg(
+                        count(lit(1)),
+                        sum("requests"),
+                        sum("bytes_read"),
+                        sum("modules"),
+                        sum(size(col("files"))),
+                        sum("retries"))
                 .first();
         long rows = sums.getLong(0);
         long objects = orZero(sums, 4);
@@ -80,7 +86,7 @@ final class RunTotals {
                 orZero(sums, 3),
                 orZero(sums, 1),
                 orZero(sums, 2),
-                null);
+                orZero(sums, 5));
     }
 
     private static long orZero(Row row, int index) {

@@ -15,21 +15,25 @@ public record Fetcher(ObjectStore store) {
      *
      * @param side null for a single file
      * @param card of the repository; null without one
+     * @param store for what else is read of it, which counts what is read of this checkpoint alone
      */
-    public record Fetched(Checkpoint checkpoint, List<FetchedFile> weights, FetchedFile side, FetchedFile card) {}
+    public record Fetched(
+            Checkpoint checkpoint, List<FetchedFile> weights, FetchedFile side, FetchedFile card, ObjectStore store) {}
 
     /** Reads the first bytes of every file; a store's refusal is part of the answer. */
     public Fetched fetch(Checkpoint checkpoint) {
+        ObjectStore own = store.counting();
         List<FetchedFile> weights = new ArrayList<>(checkpoint.weights().size());
         for (StoredObject file : checkpoint.weights()) {
-            weights.add(fetch(file, FirstRead.ofWeights(file)));
+            weights.add(fetch(own, file, FirstRead.ofWeights(file)));
         }
         FetchedFile side = checkpoint
                 .side()
-                .map(file -> fetch(file, FirstRead.ofSideFile(file)))
+                .map(file -> fetch(own, file, FirstRead.ofSideFile(file)))
                 .orElse(null);
         StoredObject card = checkpoint.card();
-        return new Fetched(checkpoint, weights, side, card == null ? null : fetchText(card, FirstRead.ofCard(card)));
+        return new Fetched(
+                checkpoint, weights, side, card == null ? null : fetchText(own, card, FirstRead.ofCard(card)), own);
     }
 
     /** About how many bytes {@link #fetch(Checkpoint)} brings into memory. */
@@ -42,7 +46,7 @@ public record Fetcher(ObjectStore store) {
         return bytes + checkpoint.side().map(FirstRead::ofSideFile).orElse(0);
     }
 
-    private FetchedFile fetchText(StoredObject file, int bytes) {
+    private static FetchedFile fetchText(ObjectStore store, StoredObject file, int bytes) {
         try {
             return FetchedFile.of(file, store.text(file, bytes), store.reader(file));
         } catch (StoreException e) {
@@ -50,7 +54,7 @@ public record Fetcher(ObjectStore store) {
         }
     }
 
-    private FetchedFile fetch(StoredObject file, int bytes) {
+    private static FetchedFile fetch(ObjectStore store, StoredObject file, int bytes) {
         try {
             return FetchedFile.of(file, store.head(file, Math.max(bytes, 0)), store.reader(file));
         } catch (StoreException e) {

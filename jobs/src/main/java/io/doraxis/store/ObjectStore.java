@@ -17,10 +17,8 @@ import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
-import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
-import java.nio.file.NoSuchFileException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -39,8 +37,8 @@ import org.apache.hadoop.fs.FutureDataInputStreamBuilder;
 import org.apache.hadoop.fs.LocalFileSystem;
 import org.apache.hadoop.fs.Options.OpenFileOptions;
 import org.apache.hadoop.fs.Path;
-import org.apache.hadoop.fs.s3a.RemoteFileChangedException;
-import org.apache.hadoop.security.AccessControlException;
+import org.apache.hadoop.fs.s3a.S3AFileStatus;
+import org.apache.hadoop.fs.s3a.S3AFileSystem;
 import org.apache.hadoop.util.functional.FutureIO;
 
 /** Objects of any Hadoop file system: ranged reads without a HEAD, as the listing told the length already. */
@@ -51,10 +49,26 @@ public final class ObjectStore {
     static final int SLICE = 64 << 10;
 
     private final Configuration configuration;
-    private final Map<String, FileSystem> fileSystems = new ConcurrentHashMap<>();
+    private final Map<String, FileSystem> fileSystems;
+    private final Retries retries = new Retries();
 
     public ObjectStore(Configuration configuration) {
+        this(configuration, new ConcurrentHashMap<>());
+    }
+
+    private ObjectStore(Configuration configuration, Map<String, FileSystem> fileSystems) {
         this.configuration = configuration;
+        this.fileSystems = fileSystems;
+    }
+
+    /** The same stores, with a count of its own of {@link #retries()}. */
+    public ObjectStore counting() {
+        return new ObjectStore(configuration, fileSystems);
+    }
+
+    /** How often something was tried to be read again. */
+    public int retries() {
+        return retries.count();
     }
 
     /** The file system of a path; a local one without Hadoop's checksum files, which nobody else writes. */
@@ -197,7 +211,7 @@ public final class ObjectStore {
         try {
             return object.uri().startsWith(LOCAL) ? localHead(object, bytes) : exactHead(object, bytes);
         } catch (IOException e) {
-            throw failure(object.uri(), e);
+            throw StoreFailure.of(object.uri(), e);
         }
     }
 
@@ -221,16 +235,27 @@ public final class ObjectStore {
         try {
             return exactHead(object, bytes);
         } catch (IOException e) {
-            throw failure(object.uri(), e);
+            throw StoreFailure.of(object.uri(), e);
         }
     }
 
     private byte[] exactHead(StoredObject object, int bytes) throws IOException {
-        byte[] head = new byte[bytes];
-        try (FSDataInputStream in = open(object)) {
-            in.readFully(0, head);
-        }
-        return head;
+        return retried(object, () -> {
+            byte[] head = new byte[bytes];
+            try (FSDataInputStream in = open(object)) {
+                in.readFully(0, head);
+            }
+            return head;
+        });
+    }
+
+    /** A local disk that fails does not mend. */
+    private <T> T retried(StoredObject object, Retries.Read<T> read) throws IOException {
+        return object.uri().startsWith(LOCAL) ? read.get() : retries.of(budget(object), read);
+    }
+
+    private static RetryBudget budget(StoredObject object) {
+        return RetryBudget.of(new Path(object.uri()).toUri().getAuthority());
     }
 
     private static byte[] localHead(StoredObject object, int bytes) throws IOException {
@@ -264,6 +289,14 @@ public final class ObjectStore {
 
     /** The same, with what it took: a request for each range. */
     Values values(StoredObject object, List<TensorInfo> tensors) throws StoreException {
+        try {
+            return retried(object, () -> valuesOnce(object, tensors));
+        } catch (IOException e) {
+            throw StoreFailure.of(object.uri(), e);
+        }
+    }
+
+    private Values valuesOnce(StoredObject object, List<TensorInfo> tensors) throws IOException {
         Map<TensorInfo, ByteBuffer> data = new HashMap<>();
         long bytes = 0;
         List<FileRange> toRead = new ArrayList<>();
@@ -280,15 +313,13 @@ public final class ObjectStore {
                     data.put(tensor, read.slice((int) (tensor.begin() - range.begin()), (int) tensor.bytes()));
                 }
             }
-        } catch (IOException e) {
-            throw failure(object.uri(), e);
         }
         TensorData found = tensor -> Optional.ofNullable(data.get(tensor))
                 .map(slice -> slice.duplicate().order(ByteOrder.LITTLE_ENDIAN));
         return new Values(found, toRead.size(), bytes);
     }
 
-    /** Reads of an object at any place; each opening is one request. */
+    /** Reads of an object at any place; each opening is one request, or more where the store fails. */
     public RangeReader reader(StoredObject object) {
         return new RangeReader() {
             @Override
@@ -303,16 +334,24 @@ public final class ObjectStore {
 
             @Override
             public InputStream open(long from, long to) throws StoreException {
+                if (!object.uri().startsWith(LOCAL)) {
+                    RetriedStream.Opening opening = (begin, end) -> range(object, begin, end);
+                    return new RetriedStream(name(), from, to, opening, retries, budget(object));
+                }
                 try {
-                    FSDataInputStream in = ObjectStore.this.open(object);
-                    setReadahead(in, to - from);
-                    in.seek(from);
-                    return object.uri().startsWith(LOCAL) ? new Slices(in) : in;
+                    return new Slices(range(object, from, to));
                 } catch (IOException e) {
-                    throw failure(object.uri(), e);
+                    throw StoreFailure.of(object.uri(), e);
                 }
             }
         };
+    }
+
+    private InputStream range(StoredObject object, long from, long to) throws IOException {
+        FSDataInputStream in = open(object);
+        setReadahead(in, to - from);
+        in.seek(from);
+        return in;
     }
 
     /**
@@ -345,7 +384,10 @@ public final class ObjectStore {
         if (object.uri().startsWith(LOCAL)) {
             return fileSystem.open(path); // the options below are for stores, and cost more than a local read
         }
-        FutureDataInputStreamBuilder open = fileSystem.openFile(path);
+        FutureDataInputStreamBuilder open = ReadFileSystems.of(fileSystem).openFile(path);
+        if (fileSystem instanceof S3AFileSystem && object.etag() != null) {
+            open.withFileStatus(listed(object, path)); // what has another etag now is not read
+        }
         return FutureIO.awaitFuture(open.opt(
                         OpenFileOptions.FS_OPTION_OPENFILE_READ_POLICY,
                         OpenFileOptions.FS_OPTION_OPENFILE_READ_POLICY_RANDOM)
@@ -353,22 +395,8 @@ public final class ObjectStore {
                 .build());
     }
 
-    /** What a store's failure means for the object that was read. */
-    public static StoreException failure(String uri, IOException e) {
-        if (e instanceof StoreException known) {
-            return known;
-        }
-        Reason reason = e instanceof FileNotFoundException || e instanceof NoSuchFileException
-                ? Reason.STORE_NOT_FOUND
-                : e instanceof AccessDeniedException || e instanceof AccessControlException
-                        ? Reason.STORE_FORBIDDEN
-                        : e instanceof RemoteFileChangedException
-                                ? Reason.STORE_CHANGED
-                                : e instanceof EOFException ? Reason.SHORT_BODY : Reason.STORE_FAILED;
-        String said = e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
-        return new StoreException(
-                reason,
-                "%s: %s: %s".formatted(uri, reason, said.lines().findFirst().orElse("")),
-                e);
+    private static FileStatus listed(StoredObject object, Path path) {
+        String etag = '"' + object.etag() + '"'; // as HTTP has it
+        return new S3AFileStatus(object.size(), object.modified(), path, 0, null, etag, null);
     }
 }

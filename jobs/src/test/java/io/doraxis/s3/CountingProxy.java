@@ -3,6 +3,7 @@ package io.doraxis.s3;
 import com.sun.net.httpserver.Headers;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
+import io.doraxis.s3.Weather.Fault;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -15,17 +16,23 @@ import java.net.http.HttpRequest.BodyPublisher;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Queue;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * Stands in front of an HTTP server, forwards every request and answer as it is, and remembers what was asked. The
- * {@code Host} header stays the client's own, because S3 requests are signed over it.
+ * Stands in front of an HTTP server, forwards every request and answer as it is, but for what its {@link Weather} does to
+ * them, and remembers what was asked. The {@code Host} header stays the client's own, because S3 requests are signed over
+ * it.
  */
 public final class CountingProxy implements AutoCloseable {
     static {
@@ -44,16 +51,23 @@ public final class CountingProxy implements AutoCloseable {
     private final HttpClient client =
             HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
     private final Queue<Request> requests = new ConcurrentLinkedQueue<>();
+    private final Map<String, AtomicInteger> attempts = new ConcurrentHashMap<>();
+    private volatile Weather weather = Weather.CALM;
 
     /**
-     * One forwarded request.
+     * One request.
      *
      * @param path decoded, {@code /bucket/key}
      * @param query as it was sent, empty if there was none
      * @param range the header's value such as {@code bytes=0-8191}, empty if there was none
-     * @param status of the answer
+     * @param status of the answer; 0 where there was none
      */
-    public record Request(String method, String path, String query, String range, int status) {}
+    public record Request(String method, String path, String query, String range, int status) {
+        /** Whether a page of a listing was asked for. */
+        public boolean isListing() {
+            return method.equals("GET") && query.contains("list-type=");
+        }
+    }
 
     private CountingProxy(URI target, HttpServer server) {
         this.target = target;
@@ -83,20 +97,65 @@ public final class CountingProxy implements AutoCloseable {
         requests.clear();
     }
 
+    /** Changes the weather; of what was asked before it knows nothing. */
+    public void weather(Weather next) {
+        attempts.clear();
+        weather = next;
+    }
+
     private void forward(HttpExchange exchange) throws IOException {
         try (exchange) {
-            HttpResponse<InputStream> answer = client.send(copyOf(exchange), BodyHandlers.ofInputStream());
-            try (InputStream body = answer.body()) {
-                requests.add(requestOf(exchange, answer.statusCode()));
-                reply(exchange, answer, body);
+            byte[] body = exchange.getRequestBody().readAllBytes();
+            Request asked = requestOf(exchange, 0);
+            Weather now = weather;
+            TimeUnit.MILLISECONDS.sleep(now.latencyMillis() + (asked.isListing() ? now.listingMillis() : 0));
+            Fault fault = now.fault(asked.method(), asked.path(), asked.query() + asked.range(), attempt(asked));
+            boolean changed = asked.method().equals("GET") && !asked.isListing() && now.isChanged(asked.path());
+            switch (fault) {
+                case THROTTLED -> refuse(exchange, 503, "SlowDown");
+                case FAILED -> refuse(exchange, 500, "InternalError");
+                case RESET -> requests.add(asked);
+                default -> {
+                    if (changed && exchange.getRequestHeaders().containsKey("If-Match")) {
+                        refuse(exchange, 412, "PreconditionFailed");
+                    } else {
+                        forward(exchange, body, fault, changed);
+                    }
+                }
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt(); // the proxy is being closed
         }
     }
 
-    private HttpRequest copyOf(HttpExchange exchange) throws IOException {
-        byte[] body = exchange.getRequestBody().readAllBytes();
+    private int attempt(Request asked) {
+        String what = asked.method() + " " + asked.path() + "?" + asked.query() + " " + asked.range();
+        return attempts.computeIfAbsent(what, key -> new AtomicInteger()).getAndIncrement();
+    }
+
+    private void refuse(HttpExchange exchange, int status, String code) throws IOException {
+        requests.add(requestOf(exchange, status));
+        byte[] error = "<Error><Code>%s</Code><Message>the weather</Message></Error>"
+                .formatted(code)
+                .getBytes(StandardCharsets.UTF_8);
+        exchange.getResponseHeaders().set("Content-Type", "application/xml");
+        boolean isHead = exchange.getRequestMethod().equals("HEAD");
+        exchange.sendResponseHeaders(status, isHead ? -1 : error.length);
+        if (!isHead) {
+            exchange.getResponseBody().write(error);
+        }
+    }
+
+    private void forward(HttpExchange exchange, byte[] body, Fault fault, boolean changed)
+            throws IOException, InterruptedException {
+        HttpResponse<InputStream> answer = client.send(copyOf(exchange, body), BodyHandlers.ofInputStream());
+        try (InputStream content = answer.body()) {
+            requests.add(requestOf(exchange, answer.statusCode()));
+            reply(exchange, answer, content, fault, changed);
+        }
+    }
+
+    private HttpRequest copyOf(HttpExchange exchange, byte[] body) {
         BodyPublisher publisher = body.length == 0 ? BodyPublishers.noBody() : BodyPublishers.ofByteArray(body);
         HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(target + rawTarget(exchange.getRequestURI())))
                 .method(exchange.getRequestMethod(), publisher);
@@ -119,7 +178,8 @@ public final class CountingProxy implements AutoCloseable {
         return new Request(exchange.getRequestMethod(), uri.getPath(), query, range == null ? "" : range, status);
     }
 
-    private static void reply(HttpExchange exchange, HttpResponse<InputStream> answer, InputStream body)
+    private static void reply(
+            HttpExchange exchange, HttpResponse<InputStream> answer, InputStream body, Fault fault, boolean changed)
             throws IOException {
         Headers headers = exchange.getResponseHeaders();
         answer.headers().map().forEach((name, values) -> {
@@ -127,6 +187,13 @@ public final class CountingProxy implements AutoCloseable {
                 headers.put(name, values);
             }
         });
+        if (changed) {
+            headers.set("ETag", "\"another\"");
+        }
+        String range = headers.getFirst("Content-Range");
+        if (fault == Fault.WRONG_RANGE && range != null) {
+            headers.set("Content-Range", range.replaceFirst("bytes ", "bytes 1")); // 0-9 becomes 10-9, 5-9 becomes 15-9
+        }
         long length = answer.headers().firstValueAsLong("content-length").orElse(0);
         boolean isHead = exchange.getRequestMethod().equals("HEAD");
         if (isHead) {
@@ -136,9 +203,17 @@ public final class CountingProxy implements AutoCloseable {
         boolean isEmpty = isHead || (length == 0 && !isChunked);
         exchange.sendResponseHeaders(answer.statusCode(), isEmpty ? -1 : length);
         if (!isEmpty) {
-            try (OutputStream out = exchange.getResponseBody()) {
-                body.transferTo(out);
+            OutputStream out = exchange.getResponseBody();
+            if (fault == Fault.CUT && length > 0) {
+                out.write(body.readNBytes((int) (length / 2)));
+                out.flush();
+                return; // the connection ends with the exchange
             }
+            if (fault == Fault.WRONG_RANGE && range != null) {
+                out.write(~body.read()); // what is there is not what was asked for
+            }
+            body.transferTo(out);
+            out.close();
         }
     }
 

@@ -1,0 +1,45 @@
+package io.doraxis.store;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
+import org.apache.hadoop.fs.s3a.Constants;
+import org.apache.hadoop.fs.s3a.S3AFileSystem;
+
+/**
+ * The file systems of S3A by which objects are read, one beside each that Hadoop keeps to list and write. They try nothing
+ * again, because {@link Retries} does.
+ */
+final class ReadFileSystems {
+    private static final Map<FileSystem, FileSystem> OPENED = new ConcurrentHashMap<>();
+
+    private ReadFileSystems() {}
+
+    /** @param fileSystem that lists and writes there */
+    static FileSystem of(FileSystem fileSystem) throws IOException {
+        if (!(fileSystem instanceof S3AFileSystem)) {
+            return fileSystem;
+        }
+        try {
+            return OPENED.computeIfAbsent(fileSystem, ReadFileSystems::open);
+        } catch (UncheckedIOException e) {
+            throw e.getCause();
+        }
+    }
+
+    private static FileSystem open(FileSystem fileSystem) {
+        Configuration settings = new Configuration(fileSystem.getConf());
+        settings.setInt(Constants.MAX_ERROR_RETRIES, 0);
+        settings.setInt(Constants.RETRY_LIMIT, 0);
+        settings.setInt(Constants.RETRY_THROTTLE_LIMIT, 0);
+        try {
+            return FileSystem.newInstance(new Path(fileSystem.getUri()).toUri(), settings);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}

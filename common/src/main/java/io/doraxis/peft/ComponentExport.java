@@ -12,6 +12,7 @@ import io.doraxis.tensorfile.Shape;
 import io.doraxis.tensorfile.TensorInfo;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.IntSummaryStatistics;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
@@ -236,7 +237,6 @@ final class ComponentExport {
         for (PlacedModule placed : division.held) {
             if (placed.treatment() == Treatment.INPUT_DORA) {
                 lossy.add(new Wanted(placed.module(), placed.weight(), forms(placed, dora)));
-                add(done, placed, "lossy " + lossyForm(placed, dora));
             } else {
                 if (dora && placed.hasDirection()) {
                     directions.add(new Direction(placed.module(), ModuleAxis.OUTPUT, placed.weight()));
@@ -247,6 +247,7 @@ final class ComponentExport {
         if (lossy.isEmpty()) {
             return own();
         }
+        addLossy(done, division.held, dora);
         addWhole(done, division);
         PeftAdapter adapter =
                 LoraExport.of(folder, division.held, dora, folded, made).with(division.saved);
@@ -264,16 +265,23 @@ final class ComponentExport {
         return small ? Set.of(LossyForm.REFITTED_MAGNITUDE, LossyForm.DORA) : Set.of(LossyForm.DORA);
     }
 
-    private String lossyForm(PlacedModule placed, boolean dora) {
-        Approximation own = made.get(placed.module().name());
-        if (own == null) {
-            return dora ? "LORA DoRA" : "LORA";
+    private void addLossy(Map<String, Integer> done, List<PlacedModule> held, boolean dora) {
+        List<PlacedModule> lossy = held.stream()
+                .filter(placed -> placed.treatment() == Treatment.INPUT_DORA)
+                .toList();
+        IntSummaryStatistics ranks = lossy.stream()
+                .map(placed -> made.get(placed.module().name()))
+                .filter(own -> own != null && own.form() != LossyForm.REFITTED_MAGNITUDE)
+                .mapToInt(Approximation::rank)
+                .summaryStatistics();
+        String range = ranks.getMin() < ranks.getMax() ? ranks.getMin() + " to " + ranks.getMax() : "" + ranks.getMax();
+        String plain = dora ? "lossy DoRA" : "lossy LoRA";
+        for (PlacedModule placed : lossy) {
+            Approximation own = made.get(placed.module().name());
+            boolean refitted = own != null && own.form() == LossyForm.REFITTED_MAGNITUDE;
+            String factors = own == null ? plain : plain + " of rank " + range;
+            add(done, placed, refitted ? "lossy refitted magnitude" : factors);
         }
-        return switch (own.form()) {
-            case REFITTED_MAGNITUDE -> "refitted magnitude";
-            case DORA -> "DoRA of rank " + own.rank();
-            case LORA -> "LoRA of rank " + own.rank();
-        };
     }
 
     private Composed glora() {

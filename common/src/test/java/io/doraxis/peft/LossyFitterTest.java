@@ -153,6 +153,18 @@ class LossyFitterTest {
     }
 
     @ParameterizedTest
+    @EnumSource(
+            value = LossyForm.class,
+            names = {"DORA", "LORA"})
+    void ranksBeyondTheFirstDecompositionAreFoundToo(LossyForm form) throws Exception {
+        LossyLayer layer = layer("square");
+        int rank = LossyFitter.FIRST_RANK + 20;
+        LossyFit atRank = nearest(layer, form, rank);
+        LossyFit fit = fitted(layer, Set.of(form), atRank.relativeError() * 1.01, 96);
+        assertThat(fit.rank()).isBetween(rank - 1, rank + 1);
+    }
+
+    @ParameterizedTest
     @MethodSource("layers")
     void theFirstFormWithinTheErrorIsTaken(String name) throws Exception {
         LossyLayer layer = layer(name);

@@ -221,7 +221,7 @@ public final class ObjectStore {
             String what = status(object.uri()).isDirectory() ? "the folder could not be listed" : "its size is unknown";
             return new StoreException(Reason.STORE_FAILED, object.uri() + ": STORE_FAILED: " + what, null);
         } catch (IOException e) {
-            return failure(object.uri(), e);
+            return StoreFailure.of(object.uri(), e);
         }
     }
 

@@ -68,7 +68,10 @@ final class CheckpointFigures {
         StringBuilder summary = new StringBuilder();
         counts.entrySet().stream()
                 .limit(ALPHAS_SHOWN)
-                .forEach(entry -> summary.append("%s x %d; ".formatted(entry.getKey(), entry.getValue())));
+                .forEach(entry -> summary.append(entry.getKey())
+                        .append(" x ")
+                        .append(entry.getValue())
+                        .append("; "));
         if (counts.size() > ALPHAS_SHOWN) {
             summary.append("and ").append(counts.size() - ALPHAS_SHOWN).append(" more; ");
         }

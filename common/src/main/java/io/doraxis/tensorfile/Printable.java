@@ -13,7 +13,18 @@ public final class Printable {
 
     /** The text in one line, a question mark for what would act on a terminal. */
     public static String of(String text) {
-        return UNPRINTABLE.matcher(text).replaceAll("?");
+        return isPlain(text) ? text : UNPRINTABLE.matcher(text).replaceAll("?");
+    }
+
+    /** Spares nearly all texts the expression. */
+    private static boolean isPlain(String text) {
+        for (int i = 0; i < text.length(); i++) {
+            char c = text.charAt(i);
+            if (c < ' ' || c > '~') {
+                return false;
+            }
+        }
+        return true;
     }
 
     /** The same, of that many characters at the most. */

@@ -16,6 +16,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
@@ -259,8 +260,7 @@ public final class ObjectStore {
     }
 
     private static byte[] localHead(StoredObject object, int bytes) throws IOException {
-        try (FileChannel file =
-                FileChannel.open(java.nio.file.Path.of(object.uri().substring(LOCAL.length())))) {
+        try (FileChannel file = local(object)) {
             byte[] first = new byte[Math.min(bytes, Container.SIGNATURE_BYTES)];
             readFully(file, ByteBuffer.wrap(first));
             long header = bytes < object.size() ? Math.min(bytes, SafetensorsReader.headerEnd(first)) : bytes;
@@ -268,6 +268,11 @@ public final class ObjectStore {
             readFully(file, ByteBuffer.wrap(head, first.length, head.length - first.length));
             return head;
         }
+    }
+
+    /** A local file, without the status of it that Hadoop's own stream asks for first. */
+    private static FileChannel local(StoredObject object) throws IOException {
+        return FileChannel.open(java.nio.file.Path.of(object.uri().substring(LOCAL.length())));
     }
 
     private static void readFully(FileChannel file, ByteBuffer into) throws IOException {
@@ -339,7 +344,7 @@ public final class ObjectStore {
                     return new RetriedStream(name(), from, to, opening, retries, budget(object));
                 }
                 try {
-                    return new Slices(range(object, from, to));
+                    return new Slices(Channels.newInputStream(local(object).position(from)));
                 } catch (IOException e) {
                     throw StoreFailure.of(object.uri(), e);
                 }

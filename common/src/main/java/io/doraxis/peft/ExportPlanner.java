@@ -55,9 +55,9 @@ public final class ExportPlanner {
     private Refusal refusal;
     private String reason;
 
-    private ExportPlanner(ExportSource source, TensorIndex base, ExportChoices choices) {
+    private ExportPlanner(ExportSource source, BaseModel base, ExportChoices choices) {
         this.source = source;
-        this.base = base == null ? null : new BaseModel(base);
+        this.base = base;
         this.choices = choices;
     }
 
@@ -68,8 +68,13 @@ public final class ExportPlanner {
      * @param whole names of modules that are saved as the merged weights of their layers, whatever else they could be
      */
     public static ExportPlan plan(ExportSource source, TensorIndex base, ExportChoices choices, Set<String> whole) {
+        return planOn(base == null ? null : new BaseModel(base), source, choices, whole);
+    }
+
+    /** The same on a base model that several exports share. */
+    public static ExportPlan planOn(BaseModel base, ExportSource source, ExportChoices choices, Set<String> whole) {
         if (choices.layout() instanceof ExportLayout.Lycoris lycoris) {
-            return LycorisPlanner.plan(source, base == null ? null : new BaseModel(base), lycoris.names());
+            return LycorisPlanner.plan(source, base, lycoris.names());
         }
         if (source.config() != null) {
             boolean same = choices.layout().equals(new ExportLayout.Peft(false));
@@ -178,7 +183,7 @@ public final class ExportPlanner {
     private MergePlan merge() throws MergeRefusedException {
         MergeAdapter adapter = new MergeAdapter(
                 source.file(), source.adapter(), source.verdict(), source.config(), new Strength(1, null));
-        return MergePlanner.plan(base.index(), List.of(adapter), choices.assumedAxis(), true);
+        return MergePlanner.plan(base.index(), base.names(), List.of(adapter), choices.assumedAxis(), true);
     }
 
     private static Refusal refusal(MergeRefusedException.Code code) {
@@ -318,6 +323,21 @@ public final class ExportPlanner {
                 parts.stream().flatMap(part -> part.adapters().stream()).toList();
         List<Direction> directions =
                 parts.stream().flatMap(part -> part.directions().stream()).toList();
+        TextEncoderNames names = new TextEncoderNames(choices.layout().naming(), base);
+        Optional<String> unnamed = adapters.stream()
+                .flatMap(adapter -> adapter.modules().stream()
+                        .map(PeftModule::path)
+                        .filter(path -> names.isOpen(adapter.component(), path)))
+                .findFirst();
+        if (unnamed.isPresent()) {
+            return ExportPlan.refused(
+                    worst,
+                    Refusal.NEEDS_BASE_NAMES,
+                    unnamed.get()
+                            + ": transformers 5 leaves text_model out unless there is a projection, which the base"
+                            + " model tells (--base)",
+                    unmatched);
+        }
         Optional<PeftModule> open = base != null
                 ? Optional.empty()
                 : adapters.stream()
@@ -332,7 +352,8 @@ public final class ExportPlanner {
         }
         Map<String, Integer> done = new HashMap<>();
         parts.forEach(part -> part.done().forEach((what, count) -> done.merge(what, count, Integer::sum)));
-        return new ExportPlan(worst, described(adapters), null, adapters, done, directions, merge, unmatched, null);
+        List<PeftAdapter> named = adapters.stream().map(names::of).toList();
+        return new ExportPlan(worst, described(named), null, named, done, directions, merge, unmatched, null);
     }
 
     private static String described(List<PeftAdapter> adapters) {

@@ -91,6 +91,21 @@ def adapter():
             "lycoris_b_lin.lora_up.weight": torch.randn(2, 2, generator=draw).t(), "lycoris_b_lin.alpha": torch.tensor(2.0)}
 
 
+def adapter_of_views():
+    """An adapter whose factors are transposed, expanded, and parts of one storage that another module has the rest of."""
+    draw = torch.Generator().manual_seed(9)
+    shared = torch.randn(6, 4, generator=draw)
+    return {"lycoris_b_turned.lora_down.weight": torch.randn(5, 3, generator=draw).t(),
+            "lycoris_b_turned.lora_up.weight": torch.randn(3, 4, generator=draw).t(),
+            "lycoris_b_turned.alpha": torch.tensor(2.0),
+            "lycoris_b_turned.dora_scale": torch.rand(1, 4, generator=draw).t(),
+            "lycoris_b_wide.lora_down.weight": torch.randn(1, 5, generator=draw).expand(2, 5),
+            "lycoris_b_wide.lora_up.weight": shared[:4, 1:3], "lycoris_b_wide.alpha": torch.tensor(2.0),
+            "lycoris_b_wide.dora_scale": torch.ones(1, 1).expand(4, 1),
+            "lycoris_b_rest.lora_down.weight": shared.t()[:2, 1:], "lycoris_b_rest.lora_up.weight": shared[::2, 2:],
+            "lycoris_b_rest.alpha": torch.tensor(1.0), "lycoris_b_rest.dora_scale": shared[:3, :1].abs()}
+
+
 def parameters():
     layer = torch.nn.Linear(4, 3)
     with torch.no_grad():
@@ -233,7 +248,7 @@ def main():
         cases[f"legacy_protocol{protocol}"] = (
             lora(protocol), {"pickle_protocol": protocol, "_use_new_zipfile_serialization": False})
     for form, options in (("zip", {}), ("legacy", {"_use_new_zipfile_serialization": False})):
-        for make in (views, every_dtype, tied, model, adapter, parameters, embedding, optimizer, special):
+        for make in (views, every_dtype, tied, model, adapter, adapter_of_views, parameters, embedding, optimizer, special):
             cases[f"{form}_{make.__name__}"] = (make(), options)
         cases[f"{form}_lightning"] = (lightning(), options)
         cases[f"{form}_wrapped"] = ({"model": {"module": lora(6)}, "epoch": 3}, options)

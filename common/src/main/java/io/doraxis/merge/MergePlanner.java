@@ -52,9 +52,9 @@ public final class MergePlanner {
 
     private final List<String> notes = new ArrayList<>();
 
-    private MergePlanner(TensorIndex base, ModuleAxis assumed) {
+    private MergePlanner(TensorIndex base, BaseNames names, ModuleAxis assumed) {
         base.tensors().forEach(tensor -> this.base.put(tensor.name(), tensor));
-        this.names = BaseNames.of(base.tensors());
+        this.names = names;
         this.assumed = assumed;
     }
 
@@ -69,7 +69,19 @@ public final class MergePlanner {
     public static MergePlan plan(
             TensorIndex base, List<MergeAdapter> adapters, ModuleAxis assumed, boolean allowUnmatched)
             throws MergeRefusedException {
-        MergePlanner planner = new MergePlanner(base, assumed);
+        return plan(base, BaseNames.of(base.tensors()), adapters, assumed, allowUnmatched);
+    }
+
+    /**
+     * The same for a base whose names are known.
+     *
+     * @param names of the base's tensors
+     * @throws MergeRefusedException if it cannot be done as asked
+     */
+    public static MergePlan plan(
+            TensorIndex base, BaseNames names, List<MergeAdapter> adapters, ModuleAxis assumed, boolean allowUnmatched)
+            throws MergeRefusedException {
+        MergePlanner planner = new MergePlanner(base, names, assumed);
         for (int i = 0; i < adapters.size(); i++) {
             planner.add(i, adapters.get(i));
         }

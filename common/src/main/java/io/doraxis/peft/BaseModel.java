@@ -16,21 +16,23 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 
-/** The base model of an export: its names, and the layers that its tensors are of. */
-final class BaseModel {
+/** The base model of exports: its names, and the layers that its tensors are of. */
+public final class BaseModel {
     private static final String BIAS = ".bias";
 
     private final TensorIndex index;
     private final BaseNames names;
     private final Map<String, TensorInfo> tensors = new HashMap<>();
 
-    BaseModel(TensorIndex index) {
+    /** @param index its header */
+    public BaseModel(TensorIndex index) {
         this.index = index;
         this.names = BaseNames.of(index.tensors());
         index.tensors().forEach(tensor -> tensors.put(tensor.name(), tensor));
     }
 
-    TensorIndex index() {
+    /** Its header. */
+    public TensorIndex index() {
         return index;
     }
 

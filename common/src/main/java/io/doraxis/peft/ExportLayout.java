@@ -9,10 +9,20 @@ public sealed interface ExportLayout extends Serializable {
      *
      * @param foldsAlpha whether alphas are in the factors, so that programs which take them for the ranks are right
      */
-    record Peft(boolean foldsAlpha) implements ExportLayout {}
+    record Peft(boolean foldsAlpha, TransformersNaming naming) implements ExportLayout {
+        /** With the base's names. */
+        public Peft(boolean foldsAlpha) {
+            this(foldsAlpha, TransformersNaming.OF_BASE);
+        }
+    }
 
     /** One file as diffusers' {@code save_lora_weights} writes it. */
-    record Diffusers(boolean foldsAlpha) implements ExportLayout {}
+    record Diffusers(boolean foldsAlpha, TransformersNaming naming) implements ExportLayout {
+        /** With the base's names. */
+        public Diffusers(boolean foldsAlpha) {
+            this(foldsAlpha, TransformersNaming.OF_BASE);
+        }
+    }
 
     /** One file as LyCORIS and sd-scripts write it. */
     record Lycoris(Names names) implements ExportLayout {
@@ -20,10 +30,18 @@ public sealed interface ExportLayout extends Serializable {
         public boolean foldsAlpha() {
             return false;
         }
+
+        @Override
+        public TransformersNaming naming() {
+            return TransformersNaming.OF_BASE;
+        }
     }
 
     /** Whether the product of the factors is the delta weight, and alpha the rank. */
     boolean foldsAlpha();
+
+    /** Whose names text encoders' layers have. */
+    TransformersNaming naming();
 
     /** How LyCORIS' modules are called. */
     enum Names {

@@ -59,10 +59,10 @@ public final class ExportPlanner {
     private String reason;
 
     private ExportPlanner(
-            ExportSource source, TensorIndex base, ExportChoices choices, Map<String, Approximation> made) {
+            ExportSource source, BaseModel base, ExportChoices choices, Map<String, Approximation> made) {
         this.made = made;
         this.source = source;
-        this.base = base == null ? null : new BaseModel(base);
+        this.base = base;
         this.choices = choices;
     }
 
@@ -73,22 +73,23 @@ public final class ExportPlanner {
      * @param whole names of modules that are saved as the merged weights of their layers, whatever else they could be
      */
     public static ExportPlan plan(ExportSource source, TensorIndex base, ExportChoices choices, Set<String> whole) {
-        return plan(source, base, choices, whole, Map.of());
+        return planOn(base == null ? null : new BaseModel(base), source, choices, whole, Map.of());
     }
 
     /**
-     * The same, when layers that are only nearly what they were have been computed.
+     * The same on a base model that several exports share, when layers that are only nearly what they were have been computed.
      *
+     * @param base null without it
      * @param made what the first plan's {@link ExportPlan#lossy} have become; those that are in {@code whole} do not count
      */
-    public static ExportPlan plan(
+    public static ExportPlan planOn(
+            BaseModel base,
             ExportSource source,
-            TensorIndex base,
             ExportChoices choices,
             Set<String> whole,
             Map<String, Approximation> made) {
         if (choices.layout() instanceof ExportLayout.Lycoris lycoris) {
-            return LycorisPlanner.plan(source, base == null ? null : new BaseModel(base), lycoris.names());
+            return LycorisPlanner.plan(source, base, lycoris.names());
         }
         if (source.config() != null) {
             boolean same = choices.layout().equals(new ExportLayout.Peft(false));
@@ -197,7 +198,7 @@ public final class ExportPlanner {
     private MergePlan merge() throws MergeRefusedException {
         MergeAdapter adapter = new MergeAdapter(
                 source.file(), source.adapter(), source.verdict(), source.config(), new Strength(1, null));
-        return MergePlanner.plan(base.index(), List.of(adapter), choices.assumedAxis(), true);
+        return MergePlanner.plan(base.index(), base.names(), List.of(adapter), choices.assumedAxis(), true);
     }
 
     private static Refusal refusal(MergeRefusedException.Code code) {
@@ -343,6 +344,21 @@ public final class ExportPlanner {
                 parts.stream().flatMap(part -> part.adapters().stream()).toList();
         List<Direction> directions =
                 parts.stream().flatMap(part -> part.directions().stream()).toList();
+        TextEncoderNames names = new TextEncoderNames(choices.layout().naming(), base);
+        Optional<String> unnamed = adapters.stream()
+                .flatMap(adapter -> adapter.modules().stream()
+                        .map(PeftModule::path)
+                        .filter(path -> names.isOpen(adapter.component(), path)))
+                .findFirst();
+        if (unnamed.isPresent()) {
+            return ExportPlan.refused(
+                    worst,
+                    Refusal.NEEDS_BASE_NAMES,
+                    unnamed.get()
+                            + ": transformers 5 leaves text_model out unless there is a projection, which the base"
+                            + " model tells (--base)",
+                    unmatched);
+        }
         Optional<PeftModule> open = base != null
                 ? Optional.empty()
                 : adapters.stream()
@@ -357,13 +373,14 @@ public final class ExportPlanner {
         }
         Map<String, Integer> done = new HashMap<>();
         parts.forEach(part -> part.done().forEach((what, count) -> done.merge(what, count, Integer::sum)));
+        List<PeftAdapter> named = adapters.stream().map(names::of).toList();
         List<Wanted> wanted =
                 parts.stream().flatMap(part -> part.lossy().stream()).toList();
         return new ExportPlan(
                 wanted.isEmpty() ? worst : ExportOutcome.LOSSY,
-                described(adapters),
+                described(named),
                 null,
-                adapters,
+                named,
                 done,
                 directions,
                 merge,

@@ -37,7 +37,7 @@ final class LokrExport {
         }
         for (int factor : candidates(modules)) {
             for (boolean both : new boolean[] {false, true}) {
-                if (modules.stream().allMatch(placed -> rank(placed.module(), factor, both) > 0)) {
+                if (modules.stream().allMatch(placed -> rank(placed, factor, both) > 0)) {
                     return Optional.of(adapter(folder, modules, factor, both, effective.get()));
                 }
             }
@@ -49,7 +49,7 @@ final class LokrExport {
             String folder, List<PlacedModule> modules, int factor, boolean both, boolean effective) {
         List<PeftModule> exported = new ArrayList<>(modules.size());
         for (PlacedModule placed : modules) {
-            int rank = rank(placed.module(), factor, both);
+            int rank = rank(placed, factor, both);
             exported.add(new PeftModule(
                     placed.module(),
                     placed.path(),
@@ -87,12 +87,14 @@ final class LokrExport {
     }
 
     /** The rank at which PEFT makes factors of these shapes; 0 where it never does. */
-    private static int rank(AdapterModule module, int factor, boolean both) {
-        if (module.flattened()) {
-            return 0;
+    private static int rank(PlacedModule placed, int factor, boolean both) {
+        AdapterModule module = placed.module();
+        if (module.flattened() && placed.weights().isEmpty()) {
+            return 0; // what of the columns is a kernel the base would tell
         }
+        long kernel = module.flattened() ? placed.kernel().elements() : 1;
         long[] out = factorization(module.out(), factor);
-        long[] in = factorization(module.in(), factor);
+        long[] in = factorization(module.in() / kernel, factor);
         Shape left = left(module);
         if (left.dim(0) != out[0] || left.dim(1) != in[0]) {
             return 0;

@@ -11,14 +11,17 @@ import io.doraxis.adapter.Algorithm;
 import io.doraxis.adapter.LayerKind;
 import io.doraxis.adapter.Role;
 import io.doraxis.consumer.LycorisLoading;
+import io.doraxis.merge.FactoredDelta;
 import io.doraxis.naming.BaseNames;
 import io.doraxis.naming.Component;
 import io.doraxis.naming.ModulePath;
 import io.doraxis.peft.ExportLayout.Names;
 import io.doraxis.peft.ExportPlan.Refusal;
+import io.doraxis.peft.PeftTensor.Computed;
 import io.doraxis.peft.PeftTensor.Copied;
 import io.doraxis.peft.PeftTensor.Number;
 import io.doraxis.peft.PeftTensor.Scaled;
+import io.doraxis.peft.PeftTensor.Value;
 import io.doraxis.tensorfile.Shape;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -93,8 +96,11 @@ final class LycorisPlanner {
                 return refused("two of its modules would be called " + name);
             }
             modules.add(converted(module, name));
-            String what = module.algorithm() + (meaning.isDora(module) ? " DoRA" : "");
-            done.merge("PEFT " + what + " -> LyCORIS " + what, 1, Integer::sum);
+            String magnitude = meaning.isDora(module) ? " DoRA" : "";
+            done.merge(
+                    "PEFT " + module.algorithm() + magnitude + " -> LyCORIS " + made(module) + magnitude,
+                    1,
+                    Integer::sum);
         }
         if (modules.isEmpty()) {
             return refused("none of its modules has a place");
@@ -136,7 +142,23 @@ final class LycorisPlanner {
         if (meaning.isDora(module) && !hasOutputs(module)) {
             return Optional.of("its magnitude has not as many numbers as there are outputs");
         }
-        return LycorisLoading.fails(module) ? Optional.of("LyCORIS 4.1.3 cannot load such factors") : Optional.empty();
+        return LycorisLoading.fails(module) && kernel(module) == null
+                ? Optional.of(
+                        "LyCORIS 4.1.3 cannot load such factors, and for others the base tells the kernel (--base)")
+                : Optional.empty();
+    }
+
+    /** Of the module's layer; null where neither its factors nor a base tell it. */
+    private Shape kernel(AdapterModule module) {
+        if (!module.flattened()) {
+            return module.kernel();
+        }
+        boolean placed = base != null && base.names().resolve(module.name()) instanceof BaseNames.Placed;
+        return placed
+                ? ((BaseNames.Placed) base.names().resolve(module.name()))
+                        .shape()
+                        .from(2)
+                : null;
     }
 
     /** PEFT's cores of those have a last dimension of one; of a full second factor it computes another product. */
@@ -197,20 +219,9 @@ final class LycorisPlanner {
 
     private PeftModule converted(AdapterModule module, String name) {
         List<PeftTensor> tensors = new ArrayList<>();
-        int rank = 1;
-        switch (module.algorithm()) {
-            case LORA -> {
-                rank = Math.toIntExact(module.tensors().shape(DOWN).dim(0));
-                LoraExport.copy(tensors, name + ".lora_down.weight", module, DOWN);
-                LoraExport.copy(tensors, name + ".lora_up.weight", module, UP);
-            }
-            case LOHA -> {
-                rank = Math.toIntExact(module.tensors().shape(Role.HADA_W1_B).dim(0));
-                copyAll(tensors, name, module, LohaExport.KEYS);
-            }
-            default -> rank = addLokr(tensors, name, module);
-        }
-        boolean full = module.tensors().hasAll(LOKR_W1, LOKR_W2);
+        Algorithm made = made(module);
+        int rank = made == module.algorithm() ? addFactors(tensors, name, module) : addProduct(tensors, name, module);
+        boolean full = made == Algorithm.LOKR && module.tensors().hasAll(LOKR_W1, LOKR_W2);
         double alpha = full ? 1 : LoraExport.alpha(module, rank);
         tensors.add(new PeftTensor(name + ".alpha", Shape.of(), new Number(alpha)));
         if (meaning.isDora(module)) {
@@ -220,6 +231,44 @@ final class LycorisPlanner {
                     new Copied(module.magnitude().tensor())));
         }
         return new PeftModule(module, name, rank, alpha, tensors);
+    }
+
+    private static int addFactors(List<PeftTensor> tensors, String name, AdapterModule module) {
+        switch (module.algorithm()) {
+            case LORA -> {
+                LoraExport.copy(tensors, name + ".lora_down.weight", module, DOWN);
+                LoraExport.copy(tensors, name + ".lora_up.weight", module, UP);
+                return Math.toIntExact(module.tensors().shape(DOWN).dim(0));
+            }
+            case LOHA -> {
+                copyAll(tensors, name, module, LohaExport.KEYS);
+                return Math.toIntExact(module.tensors().shape(Role.HADA_W1_B).dim(0));
+            }
+            default -> {
+                return addLokr(tensors, name, module);
+            }
+        }
+    }
+
+    /** What a module becomes. */
+    private static Algorithm made(AdapterModule module) {
+        return LycorisLoading.fails(module) ? Algorithm.LORA : module.algorithm();
+    }
+
+    /** Factors that LyCORIS' loader does not find again, as one product of the same worth. */
+    private int addProduct(List<PeftTensor> tensors, String name, AdapterModule module) {
+        int rank = Math.toIntExact(FactoredDelta.rank(module));
+        Shape kernel = kernel(module);
+        long[] down = Arrays.copyOf(new long[] {rank, 0}, 2 + kernel.rank());
+        long[] up = Arrays.copyOf(new long[] {module.out(), rank}, down.length);
+        down[1] = module.in() / (module.flattened() ? kernel.elements() : 1);
+        for (int i = 0; i < kernel.rank(); i++) {
+            down[2 + i] = kernel.dim(i);
+            up[2 + i] = 1;
+        }
+        tensors.add(new PeftTensor(name + ".lora_down.weight", Shape.of(down), new Computed(module, Value.RIGHT)));
+        tensors.add(new PeftTensor(name + ".lora_up.weight", Shape.of(up), new Computed(module, Value.LEFT)));
+        return rank;
     }
 
     private static void copyAll(List<PeftTensor> tensors, String name, AdapterModule module, Map<Role, String> keys) {

@@ -100,13 +100,16 @@ public final class SafetensorsWriter {
         long offset = 0;
         for (TensorInfo tensor : tensors) {
             long end = offset + tensor.bytes();
-            json.append("%s:{\"dtype\":\"%s\",\"shape\":%s,\"data_offsets\":[%d,%d]},"
-                    .formatted(
-                            quoted(tensor.name()),
-                            tensor.dtype(),
-                            tensor.shape().toString().replace(" ", ""),
-                            offset,
-                            end));
+            json.append(quoted(tensor.name()))
+                    .append(":{\"dtype\":\"")
+                    .append(tensor.dtype())
+                    .append("\",\"shape\":")
+                    .append(tensor.shape().toString().replace(" ", ""))
+                    .append(",\"data_offsets\":[")
+                    .append(offset)
+                    .append(',')
+                    .append(end)
+                    .append("]},");
             offset = end;
         }
         if (json.length() > 1) {

@@ -30,6 +30,7 @@ import io.doraxis.peft.InputAxis;
 import io.doraxis.peft.LossyForm;
 import io.doraxis.peft.PeftTensor;
 import io.doraxis.peft.PeftType;
+import io.doraxis.peft.TransformersNaming;
 import io.doraxis.tensorfile.Container;
 import io.doraxis.tensorfile.Dtype;
 import io.doraxis.tensorfile.Finding;
@@ -159,6 +160,7 @@ class StableNamesTest {
             InputAxis.class,
             ExportLayout.Names.class,
             PeftTensor.Part.class,
+            TransformersNaming.class,
             PeftTensor.Value.class,
             Role.class,
             Strength.Rule.class);

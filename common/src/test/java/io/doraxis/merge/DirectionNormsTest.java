@@ -138,4 +138,30 @@ class DirectionNormsTest {
                         .isCancelled())
                 .isFalse();
     }
+
+    private static double[] rowNorms(Shape shape, double... values) {
+        ByteBuffer bytes = ByteBuffer.allocate(8 * values.length).order(ByteOrder.LITTLE_ENDIAN);
+        bytes.asDoubleBuffer().put(values);
+        return DirectionNorms.ofRows(new TensorInfo("w", Dtype.F64, shape, 0, bytes.capacity()), bytes);
+    }
+
+    @Test
+    void rowsHaveTheNormsOfAllTheirPositions() {
+        assertThat(rowNorms(Shape.of(2, 1, 2), 3, 4, 0, 5)).containsExactly(5, 5);
+    }
+
+    /** The rows of the base are those of the delta weight, longer by a factor: exactly known, and by the bound alone. */
+    @ParameterizedTest
+    @CsvSource({"1.2, true", "100, true", "1.05, false", "0.5, false"})
+    void rowsLongerThanTheDeltaWeightsAreSurelyNotCancelled(double longer, boolean sure) {
+        Lora lora = Lora.of(4, 50, 1, 1);
+        double[] base = DeltaWeight.of(lora.module, lora.data).scaled(longer).values();
+        assertThat(DirectionNorms.isSurelyShort(lora.module, lora.data, rowNorms(Shape.of(4, 50, 1), base)))
+                .isEqualTo(sure);
+        for (int i = 0; i < 50; i++) {
+            base[i] = 0;
+        }
+        assertThat(DirectionNorms.isSurelyShort(lora.module, lora.data, rowNorms(Shape.of(4, 50, 1), base)))
+                .isFalse();
+    }
 }

@@ -37,7 +37,7 @@ class LossyPlanTest {
                 AxisClassifier.classify(adapter.modules(), adapter.claims(), of.data()),
                 of.config(),
                 of.data());
-        return ExportPlanner.plan(source, PeftWeights.header(of), LOW_RANK, whole, made);
+        return ExportPlanner.planOn(new BaseModel(PeftWeights.header(of)), source, LOW_RANK, whole, made);
     }
 
     private static Map<String, Approximation> all(ExportPlan plan, LossyForm form, int rank) {
@@ -122,7 +122,7 @@ class LossyPlanTest {
         ExportSource source = new ExportSource(
                 file, adapter, AxisClassifier.classify(adapter.modules(), adapter.claims(), data), null, data);
         TensorIndex index = new TensorIndex(List.of(base), Map.of(), 0, List.of());
-        return ExportPlanner.plan(source, index, LOW_RANK, Set.of(), made);
+        return ExportPlanner.planOn(new BaseModel(index), source, LOW_RANK, Set.of(), made);
     }
 
     /** At the start of its file. */

@@ -4,6 +4,7 @@ import io.doraxis.peft.ExportChoices;
 import io.doraxis.peft.ExportLayout;
 import io.doraxis.peft.InputAxis;
 import io.doraxis.peft.LossyLimits;
+import io.doraxis.peft.TransformersNaming;
 import io.doraxis.spark.DeviceChoice;
 import io.doraxis.spark.ExportJob;
 import io.doraxis.spark.ExportJob.Forecast;
@@ -71,6 +72,17 @@ final class ExportCommand implements Callable<Integer> {
         PEFT,
         DIFFUSERS,
         LYCORIS;
+
+        @Override
+        public String toString() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+    }
+
+    /** Versions of transformers. */
+    enum Transformers {
+        V4,
+        V5;
 
         @Override
         public String toString() {
@@ -186,6 +198,14 @@ final class ExportCommand implements Callable<Integer> {
     private Names names;
 
     @Option(
+            names = "--transformers-naming",
+            paramLabel = "VERSION",
+            description =
+                    "How layers of CLIP text encoders are called, which transformers 5 renamed: ${COMPLETION-CANDIDATES}"
+                            + " (default: as in the base). v5 needs the base.")
+    private Transformers transformersNaming;
+
+    @Option(
             names = "--fold-alpha",
             description = "Multiply alphas into the factors, so that programs which take them for the ranks are right:"
                     + " diffusers loads PEFT's files without their configuration.")
@@ -269,9 +289,15 @@ final class ExportCommand implements Callable<Integer> {
         if (foldAlpha && layout == Layout.LYCORIS) {
             throw new Doraxis.UsageException("--fold-alpha is of --layout peft and diffusers");
         }
+        if (transformersNaming != null && layout == Layout.LYCORIS) {
+            throw new Doraxis.UsageException("--transformers-naming is of --layout peft and diffusers");
+        }
+        TransformersNaming naming = transformersNaming == null
+                ? TransformersNaming.OF_BASE
+                : TransformersNaming.valueOf(transformersNaming.name());
         return switch (layout) {
-            case PEFT -> new ExportLayout.Peft(foldAlpha);
-            case DIFFUSERS -> new ExportLayout.Diffusers(foldAlpha);
+            case PEFT -> new ExportLayout.Peft(foldAlpha, naming);
+            case DIFFUSERS -> new ExportLayout.Diffusers(foldAlpha, naming);
             case LYCORIS ->
                 new ExportLayout.Lycoris(names == Names.KOHYA ? ExportLayout.Names.KOHYA : ExportLayout.Names.LYCORIS);
         };

@@ -1,34 +1,26 @@
 package io.doraxis.spark;
 
 import io.doraxis.audit.CheckpointAudit;
-import io.doraxis.audit.CheckpointAudit.Part;
-import io.doraxis.catalog.StoredObject;
 import io.doraxis.store.ObjectStore;
 import io.doraxis.tensorfile.TensorData;
 import io.doraxis.tensorfile.TensorInfo;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 
 /** Values of an export's adapter and base, a tensor at a time. */
 final class ExportInputs {
     private final ObjectStore store;
     private final AdapterValues adapter;
-    private final Map<String, StoredObject> files = new HashMap<>();
+    private final SharedBase base;
     private long bytesRead;
 
     /** @param base null without one */
-    ExportInputs(ObjectStore store, CheckpointAudit adapter, CheckpointAudit base) {
+    ExportInputs(ObjectStore store, CheckpointAudit adapter, SharedBase base) {
         this.store = store;
         this.adapter =
                 new AdapterValues(store, adapter.contents().parts().get(0).file());
-        if (base != null) {
-            for (Part part : base.contents().parts()) {
-                part.index().tensors().forEach(tensor -> files.put(tensor.name(), part.file()));
-            }
-        }
+        this.base = base;
     }
 
     /** Tensors of the adapter, at least these. */
@@ -38,11 +30,14 @@ final class ExportInputs {
 
     /** A tensor of the base, its elements in the order of its shape. */
     ByteBuffer base(TensorInfo tensor) throws IOException {
-        TensorInfo span = Views.span(tensor);
-        bytesRead += span.bytes();
-        return Views.inOrder(store.tensors(files.get(tensor.name()), List.of(span)))
-                .bytes(tensor)
-                .orElseThrow(() -> new IOException("cannot read " + tensor.name() + " of the base"));
+        bytesRead += Views.span(tensor).bytes();
+        return base.read(store, tensor);
+    }
+
+    /** Norms of the rows of a weight of the base. */
+    double[] rowNorms(TensorInfo weight) throws IOException {
+        double[] known = base.rowNorms(weight);
+        return known == null ? base.tellRowNorms(weight, base(weight)) : known;
     }
 
     long bytesRead() {

@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 
 /** The directory that an export writes, and what of it has been written. */
 final class ExportOutput {
@@ -87,6 +88,20 @@ final class ExportOutput {
             }
             publish(output);
             return output.bytes();
+        }
+    }
+
+    /** Removes what an export that was killed has left in the directories of a plan. */
+    void removeLeftovers(ExportPlan plan) throws IOException {
+        List<String> files = new ArrayList<>(List.of(ModelCard.FILE, CONFIG));
+        files.addAll(ALL_WEIGHTS);
+        if (plan.file() != null) {
+            files.add(plan.file().name());
+        }
+        Set<String> folders = new TreeSet<>(Set.of(uri));
+        plan.adapters().forEach(made -> folders.add(place(made)));
+        for (String folder : folders) {
+            OutputFile.removeLeftovers(store, folder, files);
         }
     }
 

@@ -16,6 +16,7 @@ import io.doraxis.naming.ModulePath;
 import io.doraxis.peft.ExportPlan;
 import io.doraxis.peft.LossyErrors;
 import io.doraxis.peft.PeftAdapter;
+import io.doraxis.peft.TextEncoderNames;
 import io.doraxis.peft.WrittenLayer;
 import io.doraxis.store.ObjectStore;
 import io.doraxis.tensorfile.Dtype;
@@ -50,9 +51,11 @@ final class ExportVerifier {
     private final ExportInputs inputs;
     private final TensorIndex base;
     private final Lanes lanes;
+    private final TextEncoderNames names;
     private final Map<String, Double> stated = new HashMap<>();
 
-    ExportVerifier(ObjectStore store, ExportInputs inputs, TensorIndex base, Lanes lanes) {
+    ExportVerifier(ObjectStore store, ExportInputs inputs, TensorIndex base, TextEncoderNames names, Lanes lanes) {
+        this.names = names;
         this.store = store;
         this.inputs = inputs;
         this.base = base;
@@ -181,7 +184,7 @@ final class ExportVerifier {
 
         /** The path of the layer that a tensor is the weight of; null where there is none. */
         String layer(TensorInfo tensor) {
-            String path = ModulePath.localName(tensor.name());
+            String path = localName(tensor);
             String layer = path.endsWith(WEIGHT) ? path.substring(0, path.length() - WEIGHT.length()) : null;
             return layers.containsKey(layer) ? layer : null;
         }
@@ -314,14 +317,13 @@ final class ExportVerifier {
     }
 
     /** A tensor as PEFT's directory of its component calls it. */
-    private static TensorInfo local(TensorInfo tensor) {
+    private TensorInfo local(TensorInfo tensor) {
         return new TensorInfo(
-                ModulePath.localName(tensor.name()),
-                tensor.dtype(),
-                tensor.shape(),
-                tensor.begin(),
-                tensor.end(),
-                tensor.strides());
+                localName(tensor), tensor.dtype(), tensor.shape(), tensor.begin(), tensor.end(), tensor.strides());
+    }
+
+    private String localName(TensorInfo tensor) {
+        return names.path(ModulePath.of(tensor.name()).component(), ModulePath.localName(tensor.name()));
     }
 
     /** @param called the tensor as the plan calls it */

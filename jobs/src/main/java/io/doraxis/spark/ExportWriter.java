@@ -1,6 +1,7 @@
 package io.doraxis.spark;
 
 import io.doraxis.adapter.AdapterModule;
+import io.doraxis.adapter.Algorithm;
 import io.doraxis.dora.ModuleAxis;
 import io.doraxis.merge.DirectionNorms;
 import io.doraxis.merge.MergePlan;
@@ -80,6 +81,9 @@ final class ExportWriter {
             long memory = 2 * direction.weight().bytes();
             Memory.take(memory);
             try {
+                if (isSurelyWhole(direction, data)) {
+                    continue;
+                }
                 DirectionNorms taken = DirectionNorms.of(
                         module, direction.axis(), data, direction.weight(), inputs.base(direction.weight()));
                 axes.put(module.name(), direction.axis());
@@ -92,6 +96,15 @@ final class ExportWriter {
             }
         }
         return cancelled;
+    }
+
+    /** Whether a direction is not needed itself, and the norms of the base weight, which is read once, tell that it is none of nothing. */
+    private boolean isSurelyWhole(Direction direction, TensorData data) throws IOException {
+        AdapterModule module = direction.module();
+        return module.hasDora()
+                && direction.axis() == ModuleAxis.OUTPUT
+                && module.algorithm() == Algorithm.LORA
+                && DirectionNorms.isSurelyShort(module, data, inputs.rowNorms(direction.weight()));
     }
 
     /** What of a plan does not fit into memory, or is of a type that is not merged. */

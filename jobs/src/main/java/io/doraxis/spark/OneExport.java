@@ -5,6 +5,7 @@ import io.doraxis.catalog.StoredObject;
 import io.doraxis.consumer.ConsumerRules;
 import io.doraxis.merge.MergeRefusedException;
 import io.doraxis.peft.Approximations.Approximation;
+import io.doraxis.peft.BaseModel;
 import io.doraxis.peft.ExportOutcome;
 import io.doraxis.peft.ExportPlan;
 import io.doraxis.peft.ExportPlanner;
@@ -12,6 +13,7 @@ import io.doraxis.peft.ExportSource;
 import io.doraxis.peft.LossyLimits;
 import io.doraxis.peft.PeftTensor;
 import io.doraxis.peft.Provenance;
+import io.doraxis.peft.TextEncoderNames;
 import io.doraxis.spark.ExportResult.Code;
 import io.doraxis.store.ObjectStore;
 import io.doraxis.tensorfile.TensorIndex;
@@ -83,7 +85,7 @@ final class OneExport {
 
     /** What there is to export, and what it becomes. */
     private record Prepared(
-            CheckpointAudit adapter, CheckpointAudit base, ExportInputs inputs, ExportSource source, ExportPlan plan) {}
+            CheckpointAudit adapter, SharedBase base, ExportInputs inputs, ExportSource source, ExportPlan plan) {}
 
     private interface Work {
         ExportResult done() throws Refusal, MergeRefusedException, IOException;
@@ -117,7 +119,7 @@ final class OneExport {
         if (request.adapter().isBlank() || request.output().isBlank()) {
             throw new Refusal(Code.INCOMPLETE_ROW, "adapter and output are both needed");
         }
-        CheckpointAudit adapter = read(request.adapter(), true, Code.NOT_AN_ADAPTER);
+        CheckpointAudit adapter = adapter();
         if (adapter.adapter() == null || adapter.contents().parts().size() != 1) {
             throw new Refusal(Code.NOT_AN_ADAPTER, request.adapter() + " is no adapter in one file");
         }
@@ -128,7 +130,7 @@ final class OneExport {
                         request.adapter() + ": where the data of " + tensor.name() + " lie is not known");
             }
         }
-        CheckpointAudit base = request.base().isBlank() ? null : read(request.base(), false, Code.UNSUPPORTED_BASE);
+        SharedBase base = request.base().isBlank() ? null : base();
         ExportInputs inputs = new ExportInputs(store, adapter, base);
         ExportSource source = new ExportSource(
                 adapter.contents().index(),
@@ -190,7 +192,7 @@ final class OneExport {
         long started = System.nanoTime();
         Prepared prepared = prepared();
         CheckpointAudit adapter = prepared.adapter;
-        CheckpointAudit base = prepared.base;
+        SharedBase base = prepared.base;
         ExportInputs inputs = prepared.inputs;
         ExportPlan plan = prepared.plan;
         String digest = digest(adapter, base);
@@ -198,6 +200,7 @@ final class OneExport {
             verify(prepared, plan);
             return result(MergeResult.Status.UP_TO_DATE, plan, inputs, digest, output.bytes());
         }
+        output.removeLeftovers(plan);
         if (plan.outcome() == ExportOutcome.NOT_NEEDED) {
             seconds.put("plan", since(started));
             long copying = System.nanoTime();
@@ -240,8 +243,10 @@ final class OneExport {
         }
         long started = System.nanoTime();
         try (Lanes lanes = new Lanes(Kernels.open(threads, ON_CPU, null))) {
-            TensorIndex base = prepared.base.contents().index();
-            verified = new ExportVerifier(store, prepared.inputs, base, lanes).verify(plan, output::place);
+            TensorIndex base = prepared.base.audit().contents().index();
+            TextEncoderNames names =
+                    new TextEncoderNames(request.settings().choices().layout().naming(), prepared.base.model());
+            verified = new ExportVerifier(store, prepared.inputs, base, names, lanes).verify(plan, output::place);
         } catch (MergeRefusedException e) {
             notVerified(e.getMessage());
             return;
@@ -257,20 +262,30 @@ final class OneExport {
         return (System.nanoTime() - started) / 1e9;
     }
 
-    private CheckpointAudit read(String path, boolean scalars, Code refusal) throws Refusal, IOException {
+    private CheckpointAudit adapter() throws Refusal, IOException {
         try {
-            CheckpointAudit audit = ReadCheckpoint.read(store, path, scalars);
+            CheckpointAudit audit = ReadCheckpoint.read(store, request.adapter(), true);
             bytesRead += audit.reading().bytesRead();
             return audit;
         } catch (ReadCheckpoint.UnreadableException e) {
-            throw new Refusal(refusal, e.getMessage());
+            throw new Refusal(Code.NOT_AN_ADAPTER, e.getMessage());
+        }
+    }
+
+    private SharedBase base() throws Refusal, IOException {
+        try {
+            SharedBase base = SharedBase.at(store, request.base());
+            bytesRead += base.audit().reading().bytesRead();
+            return base;
+        } catch (ReadCheckpoint.UnreadableException e) {
+            throw new Refusal(Code.UNSUPPORTED_BASE, e.getMessage());
         }
     }
 
     /** What is read must not be replaced while it is. */
-    private void requireApart(CheckpointAudit adapter, CheckpointAudit base, ExportPlan plan) throws Refusal {
+    private void requireApart(CheckpointAudit adapter, SharedBase base, ExportPlan plan) throws Refusal {
         List<StoredObject> inputs = new ArrayList<>(adapter.checkpoint().weights());
-        inputs.addAll(base == null ? List.of() : base.checkpoint().weights());
+        inputs.addAll(base == null ? List.of() : base.audit().checkpoint().weights());
         Set<String> places = output.places(plan);
         if (inputs.stream().anyMatch(file -> store.isAmong(places, file))) {
             throw new Refusal(
@@ -278,11 +293,10 @@ final class OneExport {
         }
     }
 
-    private ExportPlan plan(
-            ExportSource source, CheckpointAudit base, Set<String> whole, Map<String, Approximation> made)
+    private ExportPlan plan(ExportSource source, SharedBase base, Set<String> whole, Map<String, Approximation> made)
             throws Refusal {
-        TensorIndex names = base == null ? null : base.contents().index();
-        ExportPlan plan = ExportPlanner.plan(source, names, request.settings().choices(), whole, made);
+        BaseModel model = base == null ? null : base.model();
+        ExportPlan plan = ExportPlanner.planOn(model, source, request.settings().choices(), whole, made);
         if (plan.refusal() != null) {
             throw new Refusal(plan.refusal().name(), plan.reason());
         }
@@ -311,7 +325,7 @@ final class OneExport {
         return warnings;
     }
 
-    private String digest(CheckpointAudit adapter, CheckpointAudit base) {
+    private String digest(CheckpointAudit adapter, SharedBase base) {
         StringBuilder input = new StringBuilder(toolVersion)
                 .append(request.settings().allowUnmatched())
                 .append(request.settings().choices())
@@ -320,7 +334,10 @@ final class OneExport {
         adapter.checkpoint().weights().forEach(file -> input.append('\n').append(file));
         adapter.checkpoint().side().ifPresent(file -> input.append('\n').append(file));
         if (base != null) {
-            base.checkpoint().weights().forEach(file -> input.append('\n').append(file));
+            base.audit()
+                    .checkpoint()
+                    .weights()
+                    .forEach(file -> input.append('\n').append(file));
         }
         return PreparedMerge.sha256(input.toString());
     }

@@ -45,12 +45,21 @@ final class ReadCheckpoint {
      */
     static CheckpointAudit read(ObjectStore store, String path, boolean scalars)
             throws UnreadableException, IOException {
-        Checkpoint checkpoint;
+        return read(store, find(store, path), scalars);
+    }
+
+    /** @throws IOException if the store refuses or fails */
+    static Checkpoint find(ObjectStore store, String path) throws UnreadableException, IOException {
         try {
-            checkpoint = CheckpointFinder.find(store, path);
+            return CheckpointFinder.find(store, path);
         } catch (IllegalArgumentException e) {
             throw new UnreadableException(e.getMessage());
         }
+    }
+
+    /** Reads one that was found. */
+    static CheckpointAudit read(ObjectStore store, Checkpoint checkpoint, boolean scalars)
+            throws UnreadableException, IOException {
         Fetcher.Fetched fetched = new Fetcher(store).fetch(checkpoint.withCard(null));
         ValueSource values = scalars ? new ChosenValues(store, ChosenValues.SCALARS) : ValueSource.IN_HAND;
         CheckpointAudit audit = new CheckpointAuditor(ConsumerRules.bundled())
@@ -64,7 +73,7 @@ final class ReadCheckpoint {
         }
         for (Finding finding : audit.findings()) {
             if (REFUSED_FINDINGS.contains(finding.code())) {
-                throw new UnreadableException(path + ": " + finding.detail());
+                throw new UnreadableException(checkpoint.uri() + ": " + finding.detail());
             }
         }
         return audit;

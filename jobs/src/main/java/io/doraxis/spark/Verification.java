@@ -9,6 +9,9 @@ import io.doraxis.merge.MergeRefusedException.Code;
 import io.doraxis.merge.Strength;
 import io.doraxis.naming.Component;
 import io.doraxis.naming.ModulePath;
+import io.doraxis.peft.BaseModel;
+import io.doraxis.peft.TextEncoderNames;
+import io.doraxis.peft.TransformersNaming;
 import io.doraxis.spark.ExportVerifier.TensorError;
 import io.doraxis.store.ObjectStore;
 import io.doraxis.tensorfile.TensorIndex;
@@ -89,8 +92,8 @@ public final class Verification {
         List<String> adapters = adapters("", DEPTH);
         Origins origins = origins(adapters.isEmpty() ? request.export : place(adapters.get(0)));
         CheckpointAudit source = PreparedMerge.read(store, origins.source, Code.NOT_AN_ADAPTER);
-        CheckpointAudit base = PreparedMerge.read(store, origins.base, Code.UNSUPPORTED_BASE);
-        TensorIndex weights = base.contents().index();
+        SharedBase base = base(origins.base);
+        TensorIndex weights = base.model().index();
         MergePlan plan = MergePlanner.plan(
                 weights,
                 List.of(PreparedMerge.adapter(source, new MergeRequest.Use(origins.source, WHOLE))),
@@ -101,9 +104,36 @@ public final class Verification {
                 new MergeRequest.Settings(request.assumedAxis, true, null, null, DeviceChoice.cpu, KernelChoice.java);
         try (Lanes lanes = new Lanes(Kernels.open(Runtime.getRuntime().availableProcessors(), onCpu, null))) {
             ExportInputs inputs = new ExportInputs(store, source, base);
-            List<TensorError> errors = new ExportVerifier(store, inputs, weights, lanes).compare(plan, written);
+            List<TensorError> errors = compared(inputs, base.model(), plan, written, lanes);
             return found(origins, errors, plan.unmatched());
         }
+    }
+
+    private SharedBase base(String uri) throws MergeRefusedException, IOException {
+        try {
+            return SharedBase.at(store, uri);
+        } catch (ReadCheckpoint.UnreadableException e) {
+            throw new MergeRefusedException(Code.UNSUPPORTED_BASE, e.getMessage());
+        }
+    }
+
+    /** Text encoders' layers may have either transformers' names, whatever the base's are. */
+    private List<TensorError> compared(
+            ExportInputs inputs, BaseModel base, MergePlan plan, Map<Component, List<String>> written, Lanes lanes)
+            throws MergeRefusedException, IOException {
+        MergeRefusedException refusal = null;
+        for (TransformersNaming naming : TransformersNaming.values()) {
+            TextEncoderNames names = new TextEncoderNames(naming, base);
+            try {
+                return new ExportVerifier(store, inputs, base.index(), names, lanes).compare(plan, written);
+            } catch (MergeRefusedException e) {
+                if (e.code() != Code.NOTHING_MATCHED) {
+                    throw e;
+                }
+                refusal = refusal == null ? e : refusal;
+            }
+        }
+        throw refusal;
     }
 
     private Found found(Origins origins, List<TensorError> tensors, List<String> unmatched) {

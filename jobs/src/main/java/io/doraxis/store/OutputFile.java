@@ -5,10 +5,12 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.security.DigestOutputStream;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.UUID;
 import org.apache.hadoop.fs.CommonPathCapabilities;
 import org.apache.hadoop.fs.FSDataOutputStream;
@@ -31,7 +33,7 @@ public final class OutputFile implements Closeable {
     private final FileSystem fileSystem;
     private final Path path;
     private final Path temporary;
-    private final FSDataOutputStream stream;
+    private final OutputStream stream;
     private final DigestOutputStream out;
     private long bytes;
     private boolean published;
@@ -40,7 +42,9 @@ public final class OutputFile implements Closeable {
         this.fileSystem = fileSystem;
         this.path = path;
         this.temporary = temporary;
-        this.stream = fileSystem.create(temporary, temporary.equals(path));
+        this.stream = fileSystem instanceof RawLocalFileSystem local
+                ? created(file(local, temporary))
+                : fileSystem.create(temporary, temporary.equals(path));
         this.out = new DigestOutputStream(stream, digest);
     }
 
@@ -50,7 +54,8 @@ public final class OutputFile implements Closeable {
         FileSystem fileSystem = store.fileSystem(given);
         Path path = fileSystem.makeQualified(given);
         boolean whole = fileSystem.hasPathCapability(path, CommonPathCapabilities.ABORTABLE_STREAM);
-        String name = temporaryPrefix(path) + UUID.randomUUID().toString().substring(0, 8) + TEMPORARY_SUFFIX;
+        String name =
+                temporaryPrefix(path.getName()) + UUID.randomUUID().toString().substring(0, 8) + TEMPORARY_SUFFIX;
         Path temporary =
                 whole ? path : new Path(path.getParent(), new Path(null, null, name)); // a colon is no scheme's
         try {
@@ -60,19 +65,35 @@ public final class OutputFile implements Closeable {
         }
     }
 
-    private static String temporaryPrefix(Path path) {
-        String name = path.getName();
+    private static java.nio.file.Path file(RawLocalFileSystem local, Path path) {
+        return local.pathToFile(path).toPath();
+    }
+
+    /** Hadoop would start a process for every file and folder, to change their permissions to what they are. */
+    private static OutputStream created(java.nio.file.Path file) throws IOException {
+        if (!Files.isDirectory(file.getParent())) { // perhaps by a link, which the next call would refuse
+            Files.createDirectories(file.getParent());
+        }
+        return Files.newOutputStream(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+    }
+
+    private static String temporaryPrefix(String name) {
         return "." + name.substring(0, Math.min(name.length(), KEPT_OF_NAME)) + ".";
     }
 
     /** Removes what processes that were killed while they wrote that file have left of it. */
     public static void removeLeftovers(ObjectStore store, String uri) throws IOException {
         Path path = ObjectStore.path(uri);
-        FileSystem fileSystem = store.fileSystem(path);
-        String prefix = temporaryPrefix(path);
-        for (String name : store.names(path.getParent().toString())) {
-            if (name.startsWith(prefix) && name.endsWith(TEMPORARY_SUFFIX)) {
-                fileSystem.delete(new Path(path.getParent(), new Path(null, null, name)), false);
+        removeLeftovers(store, path.getParent().toString(), List.of(path.getName()));
+    }
+
+    /** Removes what processes that were killed while they wrote some files of a folder have left of them. */
+    public static void removeLeftovers(ObjectStore store, String folder, List<String> files) throws IOException {
+        Path path = ObjectStore.path(folder);
+        List<String> prefixes = files.stream().map(OutputFile::temporaryPrefix).toList();
+        for (String name : store.names(folder)) {
+            if (name.endsWith(TEMPORARY_SUFFIX) && prefixes.stream().anyMatch(name::startsWith)) {
+                store.fileSystem(path).delete(new Path(path, new Path(null, null, name)), false);
             }
         }
     }
@@ -82,8 +103,12 @@ public final class OutputFile implements Closeable {
     }
 
     public void write(byte[] data, int count) throws IOException {
+        write(data, 0, count);
+    }
+
+    private void write(byte[] data, int first, int count) throws IOException {
         for (int from = 0; from < count; from += ObjectStore.SLICE) { // as it is read, and for the same reason
-            out.write(data, from, Math.min(ObjectStore.SLICE, count - from));
+            out.write(data, first + from, Math.min(ObjectStore.SLICE, count - from));
         }
         bytes += count;
     }
@@ -98,8 +123,7 @@ public final class OutputFile implements Closeable {
 
             @Override
             public void write(byte[] data, int from, int count) throws IOException {
-                out.write(data, from, count);
-                bytes += count;
+                OutputFile.this.write(data, from, count);
             }
         };
     }
@@ -113,10 +137,7 @@ public final class OutputFile implements Closeable {
         }
         if (fileSystem instanceof RawLocalFileSystem local) {
             // Hadoop would delete the earlier file first, and takes a colon in a name for a scheme's
-            Files.move(
-                    local.pathToFile(temporary).toPath(),
-                    local.pathToFile(path).toPath(),
-                    StandardCopyOption.ATOMIC_MOVE);
+            Files.move(file(local, temporary), file(local, path), StandardCopyOption.ATOMIC_MOVE);
         } else {
             FileContext.getFileContext(path.toUri(), fileSystem.getConf())
                     .rename(temporary, path, Options.Rename.OVERWRITE);
@@ -140,7 +161,7 @@ public final class OutputFile implements Closeable {
             return;
         }
         if (temporary.equals(path)) {
-            stream.abort();
+            ((FSDataOutputStream) stream).abort();
             return;
         }
         out.close();

@@ -2,12 +2,15 @@ package io.doraxis.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.doraxis.tensorfile.SafetensorsWriter.Tensor;
 import io.doraxis.tensorfile.Shape;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.stream.Stream;
 import org.assertj.core.data.Offset;
@@ -255,6 +258,69 @@ class ExportIT {
         back("--names", "kohya");
         assertThat(folder.tensor(file, "lora_unet_b_lin.lora_up.weight").shape())
                 .isEqualTo(Shape.of(6, 3));
+    }
+
+    @Test
+    void textEncodersAreCalledAsOneTransformersOrTheOtherDoes() throws Exception {
+        String layer = "encoder.layers.0.mlp.fc1";
+        folder.write(
+                "base.safetensors",
+                MergeFolder.randomTensor("text_encoder.text_model." + layer + ".weight", 1, 6, 5),
+                MergeFolder.randomTensor("text_encoder_2.text_model." + layer + ".weight", 2, 6, 5),
+                MergeFolder.randomTensor("text_encoder_2.text_projection.weight", 3, 2, 2));
+        folder.write(
+                "both.safetensors",
+                MergeFolder.and(
+                        MergeFolder.lora("lora_te1_text_model_encoder_layers_0_mlp_fc1", 2, 3, 6, 5),
+                        MergeFolder.lora("lora_te2_text_model_encoder_layers_0_mlp_fc1", 3, 4, 6, 5)));
+        Called called = export("both.safetensors", "--transformers-naming", "v5", "--verify");
+        assertThat(called.status()).as(called.err()).isZero();
+        String key = "base_model.model.%s.lora_A.weight";
+        assertThat(folder.tensor("out/text_encoder/adapter_model.safetensors", key.formatted(layer)))
+                .isNotNull();
+        assertThat(folder.tensor("out/text_encoder_2/adapter_model.safetensors", key.formatted("text_model." + layer)))
+                .isNotNull();
+        assertThat(new String(folder.bytes("out/text_encoder/adapter_config.json"), StandardCharsets.UTF_8))
+                .contains("\"target_modules\" : \"^(encoder\\\\.layers");
+        assertThat(export("both.safetensors", "--transformers-naming", "v4").out())
+                .contains("DONE");
+        assertThat(folder.tensor("out/text_encoder/adapter_model.safetensors", key.formatted("text_model." + layer)))
+                .isNotNull();
+        called = export("both.safetensors", "--layout", "lycoris", "--transformers-naming", "v4");
+        assertThat(called.status()).isEqualTo(64);
+    }
+
+    /** Factors that torch wrote as views of their storages have the order of their shapes in what is written. */
+    @ParameterizedTest
+    @ValueSource(strings = {"zip_adapter_of_views", "legacy_adapter_of_views"})
+    void viewsOfATorchFileAreWrittenInTheOrderOfTheirShapes(String name) throws Exception {
+        Path torch = Path.of("../common/src/test/resources/torch");
+        Files.copy(torch.resolve(name + ".pt"), Path.of(folder.at("adapter.pt")));
+        folder.write(
+                "base.safetensors",
+                MergeFolder.randomTensor("b.turned.weight", 1, 4, 5),
+                MergeFolder.randomTensor("b.wide.weight", 2, 4, 5),
+                MergeFolder.randomTensor("b.rest.weight", 3, 3, 5));
+        Called called = export("adapter.pt", "--verify");
+        assertThat(called.status()).as(called.err()).isZero();
+        assertThat(called.out()).contains("3 modules as PEFT LORA with DoRA", "verified");
+        JsonNode expected = new ObjectMapper()
+                .readTree(torch.resolve("expected.json").toFile())
+                .get(name);
+        for (String layer : List.of("turned", "wide", "rest")) {
+            String written = "base_model.model.b." + layer + ".";
+            String stored = "lycoris_b_" + layer + ".";
+            isStored(expected, stored + "lora_down.weight", written + "lora_A.weight");
+            isStored(expected, stored + "lora_up.weight", written + "lora_B.weight");
+            isStored(expected, stored + "dora_scale", written + "lora_magnitude_vector");
+        }
+    }
+
+    private void isStored(JsonNode expected, String name, String written) throws Exception {
+        assertThat(folder.data(WEIGHTS, written))
+                .as(name)
+                .isEqualTo(
+                        HexFormat.of().parseHex(expected.get(name).get("data").textValue()));
     }
 
     @Test

@@ -179,6 +179,12 @@ public final class CheckpointColumns {
                         .toList());
         add(
                 columns,
+                "card",
+                FILE,
+                "The card of its repository, which was read too and is no part of it; null without one.",
+                a -> a.checkpoint().card() == null ? null : file(a.checkpoint().card()));
+        add(
+                columns,
                 "total_bytes",
                 LONG,
                 "Size of those objects.",

@@ -12,6 +12,7 @@ import io.doraxis.adapter.Dialect;
 import io.doraxis.adapter.LayerKind;
 import io.doraxis.adapter.Magnitude;
 import io.doraxis.adapter.Role;
+import io.doraxis.catalog.Change;
 import io.doraxis.catalog.Checkpoint;
 import io.doraxis.catalog.ObjectRole;
 import io.doraxis.consumer.Outcome;
@@ -48,6 +49,11 @@ class StableNamesTest {
     @Test
     void statuses() {
         are(Status.values(), "OK PARTIAL MALFORMED UNSUPPORTED STORE_ERROR CHANGED SKIPPED");
+    }
+
+    @Test
+    void changes() {
+        are(Change.values(), "NEW CHANGED UNCHANGED VANISHED");
     }
 
     @Test
@@ -189,7 +195,7 @@ class StableNamesTest {
         assertThat(String.join(" ", checkpoints))
                 .isEqualTo("uri kind container dialect algorithm has_dora axis axis_confidence evidence modules"
                         + " dora_modules ambiguous_modules contradicting_modules rank_min rank_max alpha_summary dtypes"
-                        + " tensors parameters files total_bytes bytes_read requests retries base_family"
+                        + " tensors parameters files card total_bytes bytes_read requests retries base_family"
                         + " base_family_score base_match"
                         + " metadata_claims claim_conflicts consumers peft_export license pickle_globals"
                         + " pickle_verdict warnings status error_code error_message rules_version tool_version"

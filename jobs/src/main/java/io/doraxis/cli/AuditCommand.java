@@ -63,6 +63,14 @@ final class AuditCommand implements Callable<Integer> {
     }
 
     @Option(
+            names = "--previous",
+            paramLabel = "URI",
+            description =
+                    "Output of an earlier audit, or the record of one of its runs (OUT/runs/ID.json): checkpoints that"
+                            + " are unchanged since are not read again.")
+    private String previous;
+
+    @Option(
             names = "--output",
             required = true,
             paramLabel = "URI",
@@ -120,8 +128,8 @@ final class AuditCommand implements Callable<Integer> {
             conditions.add(FailCondition.parse(condition));
         }
         ValueUse use = values != null ? values : atlas != null ? ValueUse.AMBIGUOUS : ValueUse.NONE;
-        AuditOptions options =
-                new AuditOptions(objects.inputs, objects.manifest, output, !noModules, ioConcurrency, use, atlas);
+        AuditOptions options = new AuditOptions(
+                objects.inputs, objects.manifest, previous, output, !noModules, ioConcurrency, use, atlas);
         if (output.isBlank() || options.sources().stream().anyMatch(String::isBlank)) {
             throw new Doraxis.UsageException(
                     "--input, --manifest and --output want a folder or URI, not an empty text");

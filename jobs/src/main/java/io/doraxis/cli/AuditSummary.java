@@ -21,6 +21,9 @@ final class AuditSummary {
                         run.seconds(),
                         run.requests(),
                         run.bytes_read() / 1e6));
+        if (run.previous() != null) {
+            text.append(since(run.previous()));
+        }
         line(text, "status", run.statuses());
         line(text, "kind", run.kinds());
         line(text, "adapter axis", run.axes());
@@ -36,15 +39,21 @@ final class AuditSummary {
         return text.toString();
     }
 
+    private static String since(RunRecord.SincePrevious previous) {
+        String why = previous.read_again_because() == null ? "" : ": " + previous.read_again_because();
+        return "since %s  %s; %,d carried over%s%n"
+                .formatted(previous.run_id(), list(previous.changes()), previous.carried_over(), why);
+    }
+
     private static void line(StringBuilder text, String name, Map<String, Long> counts) {
         if (!counts.isEmpty()) {
             text.append("%-13s %s%n".formatted(name, list(counts)));
         }
     }
 
-    private static String list(Map<String, Long> counts) {
+    private static <K extends Comparable<K>> String list(Map<K, Long> counts) {
         return counts.entrySet().stream()
-                .sorted(Map.Entry.<String, Long>comparingByValue(Comparator.reverseOrder())
+                .sorted(Map.Entry.<K, Long>comparingByValue(Comparator.reverseOrder())
                         .thenComparing(Map.Entry.comparingByKey()))
                 .map(entry -> "%s %,d".formatted(entry.getKey(), entry.getValue()))
                 .collect(Collectors.joining(", "));

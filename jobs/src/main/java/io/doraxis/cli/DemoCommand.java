@@ -52,7 +52,7 @@ final class DemoCommand implements Callable<Integer> {
         DemoHub.write(hub, files);
         System.err.println("made %,d checkpoints in %s".formatted(files, hub));
         RunRecord record = AuditCommand.run(
-                new AuditOptions(List.of(hub.toString()), null, audit.toString(), true, 32, ValueUse.NONE, null),
+                new AuditOptions(List.of(hub.toString()), null, null, audit.toString(), true, 32, ValueUse.NONE, null),
                 new SparkOptions());
         String summary = AuditSummary.of(record)
                 + "look at one of them: %s explain %s%n".formatted(Doraxis.COMMAND, DemoHub.example(hub));

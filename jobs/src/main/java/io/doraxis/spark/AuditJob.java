@@ -1,19 +1,16 @@
 package io.doraxis.spark;
 
+import io.doraxis.audit.ChangeColumns;
 import io.doraxis.audit.CheckpointColumns;
 import io.doraxis.audit.CheckpointColumns.Stamp;
 import io.doraxis.audit.ModuleColumns;
 import io.doraxis.catalog.Checkpoint;
-import io.doraxis.catalog.FolderGrouping;
-import io.doraxis.catalog.ObjectRole;
+import io.doraxis.catalog.Revision;
 import io.doraxis.consumer.ConsumerRules;
 import io.doraxis.dora.Atlas;
 import io.doraxis.store.Folder;
 import io.doraxis.store.RunFolder;
 import java.io.IOException;
-import java.io.Serializable;
-import java.util.Map;
-import java.util.TreeMap;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.broadcast.Broadcast;
@@ -41,31 +38,6 @@ public final class AuditJob {
         this.toolVersion = toolVersion;
     }
 
-    /** What the listing holds, before anything is read. */
-    record Listed(long objects, long inCheckpoints, long checkpoints, Map<String, Long> ignored)
-            implements Serializable {
-        static final Listed NOTHING = new Listed(0, 0, 0, Map.of());
-
-        static Listed of(FolderGrouping folder) {
-            long inCheckpoints =
-                    folder.checkpoints().stream().mapToLong(Checkpoint::objects).sum();
-            Map<String, Long> ignored = new TreeMap<>();
-            for (Map.Entry<ObjectRole, Integer> entry : folder.ignored().entrySet()) {
-                ignored.put(entry.getKey().name(), (long) entry.getValue());
-            }
-            long all = inCheckpoints
-                    + ignored.values().stream().mapToLong(Long::longValue).sum();
-            return new Listed(all, inCheckpoints, folder.checkpoints().size(), ignored);
-        }
-
-        Listed plus(Listed other) {
-            Map<String, Long> sum = new TreeMap<>(ignored);
-            other.ignored.forEach((reason, count) -> sum.merge(reason, count, Long::sum));
-            return new Listed(
-                    objects + other.objects, inCheckpoints + other.inCheckpoints, checkpoints + other.checkpoints, sum);
-        }
-    }
-
     /**
      * Runs the audit.
      *
@@ -78,24 +50,36 @@ public final class AuditJob {
                 ? null
                 : JavaSparkContext.fromSparkContext(spark.sparkContext())
                         .broadcast(AtlasTable.read(spark, run.store(), options.atlas()));
+        Stamp stamp = new Stamp(ConsumerRules.bundled().version(), toolVersion, run.started());
+        PreviousRun previous =
+                options.previous() == null ? null : PreviousRun.open(spark, run.store(), options.previous());
+        String objection = previous == null
+                ? null
+                : previous.objection(options, stamp.rulesVersion(), Tables.schema(CheckpointColumns.of(stamp)));
+        boolean carry = previous != null && objection == null;
         RunFolder output = run.begin(options.output(), progress);
         JobRun.Stores stores = run.stores();
         progress.listing();
-        Stamp stamp = new Stamp(ConsumerRules.bundled().version(), toolVersion, run.started());
         Listed listed;
         try (Listing listing = listing(run, stores)) {
             long objects = listing.count();
-            JavaRDD<FolderGrouping> grouped = listing.folders(run.tasks(objects, CHECKPOINTS_PER_TASK));
-            listed = grouped.map(Listed::of).fold(Listed.NOTHING, Listed::plus);
-            if (listed.objects != objects) {
+            JavaRDD<ListedFolder> folders = listing.folders(
+                    run.tasks(objects, CHECKPOINTS_PER_TASK), previous == null ? null : previous.files());
+            listed = folders.map(folder -> Listed.of(folder, carry)).fold(Listed.NOTHING, Listed::plus);
+            if (listed.objects() != objects) {
                 throw new IllegalStateException(
-                        "%d objects were listed and %d accounted for".formatted(objects, listed.objects));
+                        "%d objects were listed and %d accounted for".formatted(objects, listed.objects()));
             }
-            progress.reading(listed.checkpoints, "checkpoints");
-            write(grouped.flatMap(folder -> folder.checkpoints().iterator()), stamp, stores, atlas, output);
+            JavaRDD<Revision> revisions =
+                    folders.flatMap(folder -> folder.revisions(carry).iterator());
+            progress.reading(listed.checkpoints() - listed.carriedOver(), "checkpoints");
+            write(revisions, listed, previous, stamp, stores, atlas, output);
             progress.done();
         }
-        RunRecord record = new RunTotals(spark, output).record(stamp, options, listed, run.seconds());
+        RunRecord.SincePrevious since = previous == null
+                ? null
+                : new RunRecord.SincePrevious(previous.runId(), listed.changes(), listed.carriedOver(), objection);
+        RunRecord record = new RunTotals(spark, output).record(stamp, options, listed, since, run.seconds());
         output.complete(RunRecordJson.write(record));
         return record;
     }
@@ -110,7 +94,9 @@ public final class AuditJob {
     }
 
     private void write(
-            JavaRDD<Checkpoint> checkpoints,
+            JavaRDD<Revision> revisions,
+            Listed listed,
+            PreviousRun previous,
             Stamp stamp,
             JobRun.Stores stores,
             Broadcast<Atlas> atlas,
@@ -119,18 +105,30 @@ public final class AuditJob {
         LongAccumulator failed = spark.sparkContext().longAccumulator("unreadable");
         progress.watch(done, failed);
         AuditCheckpoints audit = new AuditCheckpoints(stores, stamp, options, atlas, done, failed);
-        Dataset<Row> rows = spark.createDataFrame(
-                checkpoints.mapPartitions(audit), AuditCheckpoints.schema(stamp, options.modules()));
+        JavaRDD<Revision> others = revisions.filter(revision -> !revision.isCarriedOver());
+        if (previous != null) {
+            others.persist(StorageLevel.MEMORY_AND_DISK()); // few, from all that was listed
+        }
+        JavaRDD<Checkpoint> toRead = others.map(Revision::toRead).filter(checkpoint -> checkpoint != null);
+        Dataset<Row> rows =
+                spark.createDataFrame(toRead.mapPartitions(audit), AuditCheckpoints.schema(stamp, options.modules()));
         Dataset<Row> kept =
                 options.modules() ? rows.persist(StorageLevel.DISK_ONLY()) : rows; // read once, written twice
-        kept.drop(AuditCheckpoints.MODULES).write().parquet(output.table(CheckpointColumns.NAME));
-        if (!options.modules()) {
-            return;
-        }
-        kept.select(functions.explode(functions.col(AuditCheckpoints.MODULES)).as("module"))
-                .select("module.*")
+        CarriedRows carried = new CarriedRows(spark, previous, others, listed);
+        carried.with(CheckpointColumns.NAME, kept.drop(AuditCheckpoints.MODULES))
                 .write()
-                .parquet(output.table(ModuleColumns.NAME));
-        kept.unpersist();
+                .parquet(output.table(CheckpointColumns.NAME));
+        if (options.modules()) {
+            Dataset<Row> modules = kept.select(functions
+                            .explode(functions.col(AuditCheckpoints.MODULES))
+                            .as("module"))
+                    .select("module.*");
+            carried.with(ModuleColumns.NAME, modules).write().parquet(output.table(ModuleColumns.NAME));
+            kept.unpersist();
+        }
+        if (previous != null) {
+            carried.changes().write().parquet(output.table(ChangeColumns.NAME));
+            others.unpersist();
+        }
     }
 }

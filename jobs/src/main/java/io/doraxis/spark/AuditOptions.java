@@ -8,6 +8,7 @@ import java.util.List;
  *
  * @param inputs roots to list; none with a manifest
  * @param manifest that names the objects in place of a listing; null without one
+ * @param previous a finished run whose rows are carried over where nothing changed: its output or its record; null without one
  * @param output folder of the tables
  * @param modules whether to write the modules table too
  * @param ioConcurrency reads in flight per executor
@@ -17,6 +18,7 @@ import java.util.List;
 public record AuditOptions(
         List<String> inputs,
         String manifest,
+        String previous,
         String output,
         boolean modules,
         int ioConcurrency,

@@ -1,5 +1,6 @@
 package io.doraxis.spark;
 
+import io.doraxis.catalog.EarlierCheckpoint;
 import io.doraxis.catalog.FolderCards;
 import io.doraxis.catalog.FolderCards.Placed;
 import io.doraxis.catalog.FolderGrouping;
@@ -10,7 +11,9 @@ import java.util.ArrayList;
 import java.util.Deque;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
 import java.util.NoSuchElementException;
+import java.util.TreeMap;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Dataset;
@@ -37,6 +40,15 @@ final class Listing implements AutoCloseable {
             .add("etag", DataTypes.StringType)
             .add("modified", DataTypes.LongType)
             .add(CARD, DataTypes.BooleanType);
+
+    /** Of an object that the previous run found: its checkpoint then, and whether that one's row may stand. */
+    private static final String CHECKPOINT = "checkpoint";
+
+    private static final String SETTLED = "settled";
+
+    /** Columns of the objects that the previous run found. */
+    static final StructType EARLIER =
+            SCHEMA.add(CHECKPOINT, DataTypes.StringType).add(SETTLED, DataTypes.BooleanType);
 
     private final Dataset<Row> objects;
 
@@ -82,7 +94,19 @@ final class Listing implements AutoCloseable {
 
     /** The objects as groups that may form checkpoints, in that many tasks. */
     JavaRDD<FolderGrouping> folders(int tasks) {
-        return objects.repartition(tasks, functions.col("key"))
+        return folders(tasks, null).map(ListedFolder::grouping);
+    }
+
+    /**
+     * The same, with what the previous run found.
+     *
+     * @param earlier in the columns of {@link #EARLIER}; null without a previous run
+     */
+    JavaRDD<ListedFolder> folders(int tasks, Dataset<Row> earlier) {
+        Dataset<Row> now = objects.withColumn(CHECKPOINT, functions.lit(null).cast(DataTypes.StringType))
+                .withColumn(SETTLED, functions.lit(null).cast(DataTypes.BooleanType));
+        return (earlier == null ? now : now.unionByName(earlier))
+                .repartition(tasks, functions.col("key"))
                 .sortWithinPartitions("key", "uri")
                 .toJavaRDD()
                 .mapPartitions(Folders::new);
@@ -170,7 +194,7 @@ final class Listing implements AutoCloseable {
     }
 
     /** Groups rows that are sorted by their key. */
-    private static final class Folders implements Iterator<FolderGrouping> {
+    private static final class Folders implements Iterator<ListedFolder> {
         private final Iterator<Row> rows;
         private Row ahead;
 
@@ -189,15 +213,38 @@ final class Listing implements AutoCloseable {
         }
 
         @Override
-        public FolderGrouping next() {
+        public ListedFolder next() {
             String key = ahead.getString(0);
             List<StoredObject> objects = new ArrayList<>();
             List<StoredObject> cards = new ArrayList<>();
+            Map<String, List<Row>> earlier = new TreeMap<>();
             while (ahead != null && ahead.getString(0).equals(key)) {
-                (ahead.getBoolean(5) ? cards : objects).add(object(ahead));
+                if (ahead.isNullAt(6)) {
+                    (ahead.getBoolean(5) ? cards : objects).add(object(ahead));
+                } else {
+                    earlier.computeIfAbsent(ahead.getString(6), uri -> new ArrayList<>())
+                            .add(ahead);
+                }
                 step();
             }
-            return FolderGrouping.of(objects, cards);
+            return new ListedFolder(
+                    FolderGrouping.of(objects, cards),
+                    earlier.entrySet().stream()
+                            .map(entry -> earlier(entry.getKey(), entry.getValue()))
+                            .toList());
+        }
+
+        private static EarlierCheckpoint earlier(String uri, List<Row> rows) {
+            List<StoredObject> files = new ArrayList<>();
+            StoredObject card = null;
+            for (Row row : rows) {
+                if (row.getBoolean(5)) {
+                    card = object(row);
+                } else {
+                    files.add(object(row));
+                }
+            }
+            return new EarlierCheckpoint(uri, files, card, rows.get(0).getBoolean(7));
         }
     }
 }

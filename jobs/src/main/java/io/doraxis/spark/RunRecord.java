@@ -1,6 +1,7 @@
 package io.doraxis.spark;
 
 import com.fasterxml.jackson.annotation.JsonPropertyOrder;
+import io.doraxis.catalog.Change;
 import java.util.Map;
 
 /**
@@ -10,8 +11,9 @@ import java.util.Map;
  *
  * @param errors rows by error_code, those of checkpoints that were read in part too
  * @param findings warnings by code
- * @param requests each counted once
+ * @param requests of this run, each counted once, and {@code bytes_read} too: those of rows that were carried over are not in it
  * @param retries tries of those requests beyond the first; those of listings and writes are the stores' own
+ * @param previous null without one
  */
 @JsonPropertyOrder(alphabetic = false)
 public record RunRecord(
@@ -35,7 +37,17 @@ public record RunRecord(
         long modules,
         long requests,
         long bytes_read,
-        long retries) {
+        long retries,
+        SincePrevious previous) {
+
+    /**
+     * What became of the checkpoints since the previous run: {@code checkpoints = NEW + CHANGED + UNCHANGED}.
+     *
+     * @param carried_over unchanged ones whose rows stand; the others were read
+     * @param read_again_because why none stands; null where they may
+     */
+    public record SincePrevious(
+            String run_id, Map<Change, Long> changes, long carried_over, String read_again_because) {}
 
     /** Checkpoints to which a program does that; all programs together when it is null. */
     public long outcomes(String consumer, String outcome) {

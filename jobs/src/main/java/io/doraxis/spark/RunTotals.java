@@ -7,6 +7,7 @@ import static org.apache.spark.sql.functions.lit;
 import static org.apache.spark.sql.functions.size;
 import static org.apache.spark.sql.functions.split;
 import static org.apache.spark.sql.functions.sum;
+import static org.apache.spark.sql.functions.when;
 
 import io.doraxis.audit.CheckpointColumns;
 import io.doraxis.audit.CheckpointColumns.Stamp;
@@ -44,17 +45,20 @@ final class RunTotals {
     /**
      * The record of a run.
      *
+     * @param previous null without one
      * @throws IllegalStateException if the table does not hold what was listed: the run must not count then
      */
-    RunRecord record(Stamp stamp, AuditOptions options, AuditJob.Listed listed, double seconds) {
+    RunRecord record(
+            Stamp stamp, AuditOptions options, Listed listed, RunRecord.SincePrevious previous, double seconds) {
+        Column here = col("scanned_at").equalTo(lit(stamp.scannedAt()));
         Row sums = checkpoints
                 .agg(
                         count(lit(1)),
-                        sum("requests"),
-                        sum("bytes_read"),
+                        sum(when(here, col("requests"))),
+                        sum(when(here, col("bytes_read"))),
                         sum("modules"),
                         sum(size(col("files"))),
-                        sum("retries"))
+                        sum(when(here, col("retries"))))
                 .first();
         long rows = sums.getLong(0);
         long objects = orZero(sums, 4);
@@ -86,7 +90,8 @@ final class RunTotals {
                 orZero(sums, 3),
                 orZero(sums, 1),
                 orZero(sums, 2),
-                orZero(sums, 5));
+                orZero(sums, 5),
+                previous);
     }
 
     private static long orZero(Row row, int index) {

@@ -1,6 +1,7 @@
 package io.doraxis.spark;
 
 import io.doraxis.audit.AtlasColumns;
+import io.doraxis.audit.ChangeColumns;
 import io.doraxis.audit.CheckpointColumns;
 import io.doraxis.audit.Column;
 import io.doraxis.audit.ColumnType;
@@ -30,7 +31,12 @@ import scala.jdk.javaapi.CollectionConverters;
 final class Tables {
     /** What an unfinished run left of any of them is removed. */
     static final List<String> NAMES = List.of(
-            CheckpointColumns.NAME, ModuleColumns.NAME, AtlasColumns.NAME, MergesTable.NAME, MergesTable.EXPORTS);
+            CheckpointColumns.NAME,
+            ModuleColumns.NAME,
+            ChangeColumns.NAME,
+            AtlasColumns.NAME,
+            MergesTable.NAME,
+            MergesTable.EXPORTS);
 
     /** Spark's own option: a folder may be called [a]. */
     private static final String NO_GLOB = "__globPaths__";

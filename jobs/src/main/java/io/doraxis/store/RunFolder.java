@@ -21,7 +21,11 @@ import org.apache.hadoop.fs.Path;
 public final class RunFolder {
     private static final DateTimeFormatter ID =
             DateTimeFormatter.ofPattern("'r'yyyyMMdd'T'HHmmss'Z'").withZone(ZoneOffset.UTC);
-    private static final String PARTITION = "run_id=";
+    /** The folder of the records. */
+    public static final String RUNS = "runs";
+
+    /** What a run's part of a table is called, before the run's id. */
+    public static final String PARTITION = "run_id=";
 
     private final FileSystem fileSystem;
     private final Path root;
@@ -57,7 +61,7 @@ public final class RunFolder {
     }
 
     private Path runs() {
-        return new Path(root, "runs");
+        return new Path(root, RUNS);
     }
 
     private void removeUnfinished(List<String> tables) throws IOException {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import io.doraxis.audit.AtlasColumns;
+import io.doraxis.audit.ChangeColumns;
 import io.doraxis.audit.CheckpointColumns;
 import io.doraxis.audit.CheckpointColumns.Stamp;
 import io.doraxis.audit.Column;
@@ -13,6 +14,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.List;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -27,7 +29,8 @@ class ReadmeTest {
     static Stream<String> columnLines() {
         return Stream.concat(
                         CheckpointColumns.of(new Stamp("", "", Instant.EPOCH)).stream(),
-                        Stream.concat(ModuleColumns.COLUMNS.stream(), AtlasColumns.COLUMNS.stream()))
+                        Stream.of(ModuleColumns.COLUMNS, ChangeColumns.COLUMNS, AtlasColumns.COLUMNS)
+                                .flatMap(List::stream))
                 .map(ReadmeTest::line)
                 .distinct();
     }

@@ -81,10 +81,10 @@ class RunTotalsIT {
     }
 
     private static RunRecord record(long inCheckpoints, long checkpoints) {
-        AuditOptions options = new AuditOptions(List.of("in"), null, "out", false, 1, ValueUse.NONE, null);
-        AuditJob.Listed listed =
-                new AuditJob.Listed(inCheckpoints + 1, inCheckpoints, checkpoints, Map.of("IGNORED_TEXT", 1L));
-        return new RunTotals(spark, run).record(STAMP, options, listed, 1);
+        AuditOptions options = new AuditOptions(List.of("in"), null, null, "out", false, 1, ValueUse.NONE, null);
+        Listed listed =
+                new Listed(inCheckpoints + 1, inCheckpoints, checkpoints, Map.of("IGNORED_TEXT", 1L), Map.of(), 0);
+        return new RunTotals(spark, run).record(STAMP, options, listed, null, 1);
     }
 
     @Test

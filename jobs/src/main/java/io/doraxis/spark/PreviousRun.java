@@ -1,0 +1,211 @@
+package io.doraxis.spark;
+
+import static org.apache.spark.sql.functions.broadcast;
+import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.udf;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.doraxis.audit.AtlasColumns;
+import io.doraxis.audit.CheckpointColumns;
+import io.doraxis.audit.ModuleColumns;
+import io.doraxis.catalog.FolderGrouping;
+import io.doraxis.catalog.StoredObject;
+import io.doraxis.store.ObjectStore;
+import io.doraxis.store.RunFolder;
+import io.doraxis.tensorfile.Reason;
+import java.io.IOException;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.api.java.UDF1;
+import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.StructField;
+import org.apache.spark.sql.types.StructType;
+
+/** The finished run that an audit goes on from. */
+final class PreviousRun {
+    private static final String JSON = ".json";
+
+    /** A struct of the files column with whether it is a card. */
+    private static final String OBJECT =
+            "struct(%1$s.uri AS uri, %1$s.size AS size, %1$s.etag AS etag," + " %1$s.mtime AS mtime, %2$s AS isCard)";
+
+    /** As many names of changed checkpoints as every process may hold; more are joined by a shuffle. */
+    private static final long MOST_BROADCAST = 100_000;
+
+    /** What another run may find otherwise. */
+    private static final String REFUSALS = Stream.of(Reason.values())
+            .filter(reason -> reason.isTheStores() || reason == Reason.STORE_CHANGED)
+            .map(reason -> "'" + reason.name() + "'")
+            .reduce((some, other) -> some + ", " + other)
+            .orElseThrow();
+
+    private final SparkSession spark;
+    private final ObjectStore store;
+    private final String folder;
+    private final JsonNode record;
+
+    private PreviousRun(SparkSession spark, ObjectStore store, String folder, JsonNode record) {
+        this.spark = spark;
+        this.store = store;
+        this.folder = folder;
+        this.record = record;
+    }
+
+    /**
+     * Opens a run.
+     *
+     * @param uri the output folder of an audit, of which the latest run is taken, or the record of a run, {@code runs/ID.json}
+     * @throws IOException if there is none
+     */
+    static PreviousRun open(SparkSession spark, ObjectStore store, String uri) throws IOException {
+        StoredObject self = store.object(uri);
+        if (store.isFile(uri)) {
+            String runs = self.directory();
+            return open(spark, store, runs.substring(0, runs.lastIndexOf('/')), self.fileName());
+        }
+        Optional<String> latest = store.names(self.uri() + "/" + RunFolder.RUNS).stream()
+                .filter(name -> name.endsWith(JSON) && !name.startsWith("."))
+                .sorted(Comparator.reverseOrder())
+                .filter(name -> isAudit(store, self.uri(), name))
+                .findFirst();
+        return open(
+                spark, store, self.uri(), latest.orElseThrow(() -> new IOException("no audit that ended in " + uri)));
+    }
+
+    private static boolean isAudit(ObjectStore store, String folder, String recordName) {
+        try {
+            return !store.isFile(table(folder, CheckpointColumns.NAME, runId(recordName)));
+        } catch (IOException e) {
+            return false;
+        }
+    }
+
+    private static String runId(String recordName) {
+        return recordName.substring(0, recordName.length() - JSON.length());
+    }
+
+    private static String table(String folder, String table, String runId) {
+        return folder + "/" + table + "/" + RunFolder.PARTITION + runId;
+    }
+
+    private static PreviousRun open(SparkSession spark, ObjectStore store, String folder, String name)
+            throws IOException {
+        if (!name.endsWith(JSON) || !isAudit(store, folder, name)) {
+            throw new IOException(name + " in " + folder + " is no record of an audit: " + RunFolder.RUNS + "/ID.json");
+        }
+        StoredObject file = store.object(folder + "/" + RunFolder.RUNS + "/" + name);
+        try {
+            JsonNode record = new ObjectMapper().readTree(store.text(file, Math.toIntExact(file.size())));
+            return new PreviousRun(spark, store, folder, record);
+        } catch (JsonProcessingException e) {
+            throw new IOException(file.uri() + " is no record of a run: " + e.getOriginalMessage(), e);
+        }
+    }
+
+    String runId() {
+        return record.path("run_id").asText();
+    }
+
+    private Dataset<Row> table(String name) {
+        return Tables.reader(spark).parquet(table(folder, name, runId()));
+    }
+
+    /**
+     * Why none of its rows can stand in a run with these options and columns; null where they can.
+     *
+     * @throws IOException if the store fails
+     */
+    String objection(AuditOptions options, String rulesVersion, StructType columns) throws IOException {
+        JsonNode then = record.path("options");
+        String atlas = then.path("atlas").isNull() ? null : then.path("atlas").asText();
+        if (!options.values().name().equals(then.path("values").asText())) {
+            return "its --values was " + then.path("values").asText();
+        }
+        if (!Objects.equals(options.atlas(), atlas)) {
+            return "its --atlas was " + atlas;
+        }
+        if (atlas != null && latestOf(atlas).compareTo(RunFolder.PARTITION + runId()) > 0) {
+            return "the atlas was made after it";
+        }
+        if (options.modules() && !then.path("modules").asBoolean()) {
+            return "it has no modules table";
+        }
+        if (!rulesVersion.equals(record.path("rules_version").asText())) {
+            return "its rules were " + record.path("rules_version").asText();
+        }
+        boolean sameColumns = isOf(columns, CheckpointColumns.NAME)
+                && (!options.modules() || isOf(Tables.schema(ModuleColumns.COLUMNS), ModuleColumns.NAME));
+        return sameColumns ? null : "its tables have other columns";
+    }
+
+    private String latestOf(String atlas) throws IOException {
+        return store.names(atlas + "/" + AtlasColumns.NAME).stream()
+                .max(Comparator.naturalOrder())
+                .orElse("");
+    }
+
+    private boolean isOf(StructType columns, String table) {
+        return Arrays.equals(types(columns), types(table(table).schema()));
+    }
+
+    private static String[] types(StructType columns) {
+        return Stream.of(columns.fields()).map(PreviousRun::type).sorted().toArray(String[]::new);
+    }
+
+    private static String type(StructField field) {
+        return field.name() + " " + field.dataType().catalogString();
+    }
+
+    /** The files of its checkpoints, and their cards, in the columns of {@link Listing#EARLIER}. */
+    Dataset<Row> files() {
+        Dataset<Row> table = table(CheckpointColumns.NAME);
+        UDF1<String, String> key = uri -> FolderGrouping.keyOf(new StoredObject(uri, 0, null, 0));
+        String files = "transform(files, file -> " + OBJECT.formatted("file", false) + ")";
+        boolean cards = Arrays.asList(table.columns()).contains("card");
+        return table.withColumn(
+                        "key",
+                        udf(key, DataTypes.StringType)
+                                .apply(col("files").getItem(0).getField("uri")))
+                .selectExpr(
+                        "key",
+                        "uri AS checkpoint",
+                        "coalesce(error_code NOT IN (" + REFUSALS + "), true) AS settled",
+                        "explode("
+                                + (cards
+                                        ? "concat(" + files + ", array(" + OBJECT.formatted("card", true) + "))"
+                                        : files)
+                                + ") AS file")
+                .filter("file.uri IS NOT NULL")
+                .selectExpr(
+                        "key",
+                        "file.uri",
+                        "file.size",
+                        "file.etag",
+                        "coalesce(unix_millis(file.mtime), " + StoredObject.UNKNOWN_TIME + ") AS modified",
+                        "file.isCard AS card",
+                        "checkpoint",
+                        "settled");
+    }
+
+    /**
+     * The rows of one of its tables that stand.
+     *
+     * @param others the uris of checkpoints whose rows do not
+     * @param count of them
+     */
+    Dataset<Row> carriedOver(String name, Dataset<Row> others, long count) {
+        Dataset<Row> rows = table(name);
+        return rows.join(
+                count > MOST_BROADCAST ? others : broadcast(others),
+                others.col("uri").equalTo(rows.col("uri")),
+                "left_anti");
+    }
+}

@@ -16,6 +16,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
@@ -225,8 +226,7 @@ public final class ObjectStore {
     }
 
     private static byte[] localHead(StoredObject object, int bytes) throws IOException {
-        try (FileChannel file =
-                FileChannel.open(java.nio.file.Path.of(object.uri().substring(LOCAL.length())))) {
+        try (FileChannel file = local(object)) {
             byte[] first = new byte[Math.min(bytes, Container.SIGNATURE_BYTES)];
             readFully(file, ByteBuffer.wrap(first));
             long header = bytes < object.size() ? Math.min(bytes, SafetensorsReader.headerEnd(first)) : bytes;
@@ -234,6 +234,11 @@ public final class ObjectStore {
             readFully(file, ByteBuffer.wrap(head, first.length, head.length - first.length));
             return head;
         }
+    }
+
+    /** A local file, without the status of it that Hadoop's own stream asks for first. */
+    private static FileChannel local(StoredObject object) throws IOException {
+        return FileChannel.open(java.nio.file.Path.of(object.uri().substring(LOCAL.length())));
     }
 
     private static void readFully(FileChannel file, ByteBuffer into) throws IOException {
@@ -295,10 +300,13 @@ public final class ObjectStore {
             @Override
             public InputStream open(long from, long to) throws StoreException {
                 try {
+                    if (object.uri().startsWith(LOCAL)) {
+                        return new Slices(Channels.newInputStream(local(object).position(from)));
+                    }
                     FSDataInputStream in = ObjectStore.this.open(object);
                     setReadahead(in, to - from);
                     in.seek(from);
-                    return object.uri().startsWith(LOCAL) ? new Slices(in) : in;
+                    return in;
                 } catch (IOException e) {
                     throw failure(object.uri(), e);
                 }

@@ -111,7 +111,8 @@ public final class AuditJob {
         LongAccumulator done = spark.sparkContext().longAccumulator("checkpoints");
         LongAccumulator failed = spark.sparkContext().longAccumulator("unreadable");
         progress.watch(done, failed);
-        AuditCheckpoints audit = new AuditCheckpoints(stores, stamp, options, atlas, done, failed);
+        AuditCheckpoints audit =
+                new AuditCheckpoints(stores, stamp, options, atlas, done, failed, JobRun.taskAttempts(spark));
         Dataset<Row> rows = spark.createDataFrame(
                 checkpoints.mapPartitions(audit), AuditCheckpoints.schema(stamp, options.modules()));
         Dataset<Row> kept =

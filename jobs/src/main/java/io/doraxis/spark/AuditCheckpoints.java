@@ -15,9 +15,15 @@ import io.doraxis.dora.Atlas;
 import io.doraxis.store.ChosenValues;
 import io.doraxis.store.Fetcher;
 import io.doraxis.store.Fetcher.Fetched;
+import io.doraxis.tensorfile.Reason;
+import io.doraxis.tensorfile.StoreException;
+import java.io.UncheckedIOException;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Set;
+import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.function.FlatMapFunction;
 import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.sql.Row;
@@ -31,11 +37,13 @@ import scala.collection.mutable.ArraySeq;
 final class AuditCheckpoints implements FlatMapFunction<Iterator<Checkpoint>, Row> {
     private static final long serialVersionUID = 1;
     static final String MODULES = "module_rows";
+    private static final Set<Reason> RETRIED = EnumSet.of(Reason.STORE_FAILED, Reason.SHORT_BODY, Reason.WRONG_RANGE);
 
     private final JobRun.Stores stores;
     private final Stamp stamp;
     private final boolean modules;
     private final int ioConcurrency;
+    private final int taskAttempts;
     private final ValueUse values;
     private final Broadcast<Atlas> atlas;
     private final LongAccumulator done;
@@ -44,6 +52,7 @@ final class AuditCheckpoints implements FlatMapFunction<Iterator<Checkpoint>, Ro
     /**
      * @param atlas null without one
      * @param done counts checkpoints for the progress line only; a retried task counts twice
+     * @param taskAttempts how often Spark runs a task that fails
      */
     AuditCheckpoints(
             JobRun.Stores stores,
@@ -51,7 +60,9 @@ final class AuditCheckpoints implements FlatMapFunction<Iterator<Checkpoint>, Ro
             AuditOptions options,
             Broadcast<Atlas> atlas,
             LongAccumulator done,
-            LongAccumulator failed) {
+            LongAccumulator failed,
+            int taskAttempts) {
+        this.taskAttempts = taskAttempts;
         this.stores = stores;
         this.stamp = stamp;
         this.modules = options.modules();
@@ -88,6 +99,10 @@ final class AuditCheckpoints implements FlatMapFunction<Iterator<Checkpoint>, Ro
                 CheckpointAudit audit = auditor.audit(
                                 next.checkpoint(), next.weights(), next.side(), next.card(), source)
                         .withRetries(next.store().retries());
+                if (isWorthAnotherTask(audit)) {
+                    throw new UncheckedIOException(new StoreException(
+                            audit.reading().reason(), audit.reading().message(), null));
+                }
                 done.add(1);
                 if (audit.reading().reason() != null) {
                     failed.add(1);
@@ -96,6 +111,14 @@ final class AuditCheckpoints implements FlatMapFunction<Iterator<Checkpoint>, Ro
                 return modules ? withModules(row, audit) : row;
             }
         };
+    }
+
+    /** Where the store failed in spite of retries another executor may reach it; on the last try of a task that is a row. */
+    private boolean isWorthAnotherTask(CheckpointAudit audit) {
+        Reason reason = audit.reading().reason();
+        return TaskContext.get().attemptNumber() + 1 < taskAttempts
+                && audit.reading().retries() > 0
+                && RETRIED.contains(reason);
     }
 
     private static Row withModules(Row row, CheckpointAudit audit) {

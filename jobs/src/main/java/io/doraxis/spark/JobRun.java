@@ -8,6 +8,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.SparkContext;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.sql.SparkSession;
@@ -77,6 +78,12 @@ final class JobRun {
     /** Since the start. */
     double seconds() {
         return Duration.between(started, Instant.now()).toMillis() / 1000.0;
+    }
+
+    /** How often Spark runs a task that fails; of a local master, once. */
+    static int taskAttempts(SparkSession spark) {
+        SparkContext context = spark.sparkContext();
+        return context.isLocal() ? 1 : context.getConf().getInt("spark.task.maxFailures", 4);
     }
 
     int parallelism() {

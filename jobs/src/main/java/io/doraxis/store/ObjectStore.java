@@ -74,13 +74,18 @@ public final class ObjectStore {
 
     /** The file system of a path; a local one without Hadoop's checksum files, which nobody else writes. */
     public FileSystem fileSystem(Path path) throws IOException {
-        String place = path.toUri().getScheme() + "://" + path.toUri().getAuthority();
+        String place = bucket(path);
         FileSystem known = fileSystems.get(place); // Hadoop's own cache asks for the user at every call
         if (known == null) {
             known = opened(path);
             fileSystems.put(place, known);
         }
         return known;
+    }
+
+    /** A bucket, or a host; also of a store that has none. */
+    private static String bucket(Path path) {
+        return path.toUri().getScheme() + "://" + path.toUri().getAuthority();
     }
 
     private FileSystem opened(Path path) throws IOException {
@@ -256,7 +261,7 @@ public final class ObjectStore {
     }
 
     private static RetryBudget budget(StoredObject object) {
-        return RetryBudget.of(new Path(object.uri()).toUri().getAuthority());
+        return RetryBudget.of(bucket(new Path(object.uri())));
     }
 
     private static byte[] localHead(StoredObject object, int bytes) throws IOException {

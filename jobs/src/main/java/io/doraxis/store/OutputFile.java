@@ -1,6 +1,7 @@
 package io.doraxis.store;
 
 import java.io.Closeable;
+import java.io.FilterOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Files;
@@ -14,6 +15,7 @@ import java.util.List;
 import java.util.UUID;
 import org.apache.hadoop.fs.CommonPathCapabilities;
 import org.apache.hadoop.fs.FSDataOutputStream;
+import org.apache.hadoop.fs.FSError;
 import org.apache.hadoop.fs.FileContext;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Options;
@@ -45,7 +47,42 @@ public final class OutputFile implements Closeable {
         this.stream = fileSystem instanceof RawLocalFileSystem local
                 ? created(file(local, temporary))
                 : fileSystem.create(temporary, temporary.equals(path));
-        this.out = new DigestOutputStream(stream, digest);
+        this.out = new DigestOutputStream(new Told(stream), digest);
+    }
+
+    /** What is written, with errors that name the place: of a full disk a local file system says no more than that. */
+    private final class Told extends FilterOutputStream {
+        Told(OutputStream out) {
+            super(out);
+        }
+
+        private interface Writing {
+            void run() throws IOException;
+        }
+
+        @Override
+        public void write(byte[] data, int from, int count) throws IOException {
+            told(() -> out.write(data, from, count));
+        }
+
+        @Override
+        public void close() throws IOException {
+            told(out::close);
+        }
+
+        private void told(Writing writing) throws IOException {
+            try {
+                writing.run();
+            } catch (IOException e) {
+                throw failed(e);
+            } catch (FSError e) { // Hadoop's, of a local disk: no reason to end a process
+                throw failed(e.getCause());
+            }
+        }
+
+        private IOException failed(Throwable cause) {
+            return new IOException("cannot write " + path + ": " + cause.getMessage(), cause);
+        }
     }
 
     /** @throws IOException if nothing can be written there */
@@ -164,7 +201,10 @@ public final class OutputFile implements Closeable {
             ((FSDataOutputStream) stream).abort();
             return;
         }
-        out.close();
-        fileSystem.delete(temporary, false);
+        try {
+            out.close();
+        } finally {
+            fileSystem.delete(temporary, false);
+        }
     }
 }

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
@@ -15,6 +16,9 @@ import org.apache.hadoop.fs.s3a.S3AFileSystem;
  * again, because {@link Retries} does.
  */
 final class ReadFileSystems {
+    /** After which a connection is taken for broken: Hadoop's own limit is for uploads. */
+    private static final long LONGEST_SILENCE_MILLIS = 30_000;
+
     private static final Map<FileSystem, FileSystem> OPENED = new ConcurrentHashMap<>();
 
     private ReadFileSystems() {}
@@ -36,6 +40,10 @@ final class ReadFileSystems {
         settings.setInt(Constants.MAX_ERROR_RETRIES, 0);
         settings.setInt(Constants.RETRY_LIMIT, 0);
         settings.setInt(Constants.RETRY_THROTTLE_LIMIT, 0);
+        long silence =
+                settings.getTimeDuration(Constants.SOCKET_TIMEOUT, LONGEST_SILENCE_MILLIS, TimeUnit.MILLISECONDS);
+        settings.setTimeDuration(
+                Constants.SOCKET_TIMEOUT, Math.min(silence, LONGEST_SILENCE_MILLIS), TimeUnit.MILLISECONDS);
         try {
             return FileSystem.newInstance(new Path(fileSystem.getUri()).toUri(), settings);
         } catch (IOException e) {

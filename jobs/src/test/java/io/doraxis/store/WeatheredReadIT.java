@@ -29,7 +29,7 @@ class WeatheredReadIT {
     private static final String BUCKET = "weathered";
     private static final byte[] CONTENT = new byte[200_000];
 
-    private static final RetryBudget BUDGET = RetryBudget.of(BUCKET);
+    private static final RetryBudget BUDGET = RetryBudget.of("s3a://" + BUCKET);
 
     private static S3Server server;
     private static CountingProxy proxy;

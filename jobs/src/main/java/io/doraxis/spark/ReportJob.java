@@ -199,7 +199,8 @@ public final class ReportJob {
         rules.forEach((program, its) -> {
             its.sort(Comparator.comparingLong(Report.Rule::checkpoints)
                     .reversed()
-                    .thenComparing(Report.Rule::rule));
+                    .thenComparing(Report.Rule::rule)
+                    .thenComparing(Report.Rule::outcome));
             Map<String, Long> outcomes = new TreeMap<>();
             its.forEach(rule -> outcomes.merge(rule.outcome(), rule.checkpoints(), Long::sum));
             consumers.add(new Report.Consumer(program, outcomes, its));

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the pictures of the README, with Debian's Chromium and chromedriver and nothing else.
+"""Makes the pictures of the README, with Debian's Chromium and chromedriver; pngquant makes them smaller where it is installed.
 
   screenshots.py page REPORT.html PICTURE.png [--size WxH] [--dark] [--at ID] [--open]
       the page of a report once its rows are there, and says how long that took; --at scrolls to an element, --open shows
@@ -15,6 +15,7 @@ import html
 import json
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -58,6 +59,8 @@ class Browser:
     def picture(self, path, clip=None):
         params = {} if clip is None else {"clip": {"x": 0, "y": 0, **clip, "scale": 1}}
         pathlib.Path(path).write_bytes(base64.b64decode(self.devtools("Page.captureScreenshot", **params)["data"]))
+        if shutil.which("pngquant"):
+            subprocess.run(["pngquant", "--force", "--ext", ".png", "--skip-if-larger", path], check=False)
 
 
 @contextlib.contextmanager

@@ -135,8 +135,8 @@
       return;
     }
     const rows = differences.changes.map(change => [number(change.checkpoints), sentence(change), number(change.same_files),
-      make('span', {}, ...change.examples.slice(0, 3).flatMap((uri, i) => [i ? ', ' : '',
-        make('button', {type: 'button', class: 'link', onclick: () => only({search: uri})}, tail(uri))]))]);
+      make('div', {}, ...change.examples.slice(0, 2).map(uri =>
+        make('div', {}, make('button', {type: 'button', class: 'link', onclick: () => only({search: uri})}, tail(uri)))))]);
     const titles = ['Checkpoints', 'Change', 'With the same bytes', 'Such as'];
     card.append(table(titles, rows.slice(0, 12)));
     if (rows.length > 12) card.append(make('details', {}, make('summary', {}, `${number(rows.length - 12)} more`), table(titles, rows.slice(12))));
@@ -214,7 +214,7 @@
       return;
     }
     const worst = report.consumers.filter(consumer => consumer.outcomes.SILENTLY_WRONG).slice(0, 4).map(consumer => consumer.name);
-    const lines = [['Adapters', 'none', run => run.adapters], ['Unreadable', 'broken', run => run.unreadable],
+    const lines = [['Unreadable', 'broken', run => run.unreadable],
       ...worst.map((name, i) => [`Silently wrong with ${name}`, ['wrong', 'open', 'axis-output', 'near'][i], run => run.silently_wrong[name] ?? 0])];
     chart('trend-chart', 'Runs over time; the table below has the numbers', () => ({type: 'line',
       options: {maintainAspectRatio: false, interaction: {mode: 'index', intersect: false}, scales: {y: {beginAtZero: true, ticks: {precision: 0}}, x: {grid: {display: false}}},

@@ -5,7 +5,12 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.doraxis.report.Advice;
+import io.doraxis.report.HtmlReport;
+import io.doraxis.report.RowChunk;
+import io.doraxis.report.SampleReport;
+import io.doraxis.report.Verdict;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -248,5 +253,22 @@ class ReportPageIT {
         visit();
         assertThat(text("document.documentElement.dataset.theme")).isEqualTo("dark");
         browser.devtools("Emulation.setEmulatedMedia", Map.of("features", List.of()));
+    }
+
+    @Test
+    void whatIsLeftOutIsSaid() throws IOException {
+        Path some = folder.resolve("some.html");
+        RowChunk rows = RowChunk.of(
+                List.of(SampleReport.row(Verdict.SILENTLY_WRONG), SampleReport.row(Verdict.UNREADABLE)),
+                List.of("peft@0.21"));
+        try (OutputStream out = Files.newOutputStream(some)) {
+            HtmlReport.write(SampleReport.of(1), List.of(rows).iterator(), out);
+        }
+        browser.visit(some);
+        browser.await("return document.body.dataset.ready;");
+        assertThat(text("document.getElementById('left-out').innerText"))
+                .startsWith("The list holds the worst 2 of 3 checkpoints");
+        visit();
+        assertThat(text("document.getElementById('left-out').innerText")).isEmpty();
     }
 }

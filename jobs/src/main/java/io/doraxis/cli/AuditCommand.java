@@ -1,6 +1,7 @@
 package io.doraxis.cli;
 
 import io.doraxis.audit.ValueUse;
+import io.doraxis.report.ReportFormat;
 import io.doraxis.spark.AuditJob;
 import io.doraxis.spark.AuditOptions;
 import io.doraxis.spark.Progress;
@@ -121,6 +122,12 @@ final class AuditCommand implements Callable<Integer> {
                             + " the base model.")
     private String atlas;
 
+    @Option(
+            names = "--report",
+            paramLabel = "PATH",
+            description = "Write a page about the audit there too, as 'doraxis report' does.")
+    private String report;
+
     @Override
     public Integer call() throws Exception {
         List<FailCondition> conditions = new ArrayList<>();
@@ -140,8 +147,14 @@ final class AuditCommand implements Callable<Integer> {
         if (!(maxStoreErrors >= 0 && maxStoreErrors <= 1)) {
             throw new Doraxis.UsageException("--max-store-errors is a share from 0 to 1, not " + maxStoreErrors);
         }
-        RunRecord record = run(options, sparkOptions);
+        if (report != null && report.isBlank()) {
+            throw new Doraxis.UsageException("--report wants a file, not an empty text");
+        }
+        RunRecord record = run(options, sparkOptions, report);
         spec.commandLine().getOut().print(AuditSummary.of(record));
+        if (report != null) {
+            spec.commandLine().getOut().println("report in " + report);
+        }
         spec.commandLine().getOut().flush();
         return status(record, conditions);
     }
@@ -169,10 +182,22 @@ final class AuditCommand implements Callable<Integer> {
         return status;
     }
 
-    static RunRecord run(AuditOptions options, SparkOptions sparkOptions) throws Exception {
+    /**
+     * Audits, and reports on it.
+     *
+     * @param report the page to write; null for none
+     */
+    static RunRecord run(AuditOptions options, SparkOptions sparkOptions, String report) throws Exception {
         try (SparkSession spark = sparkOptions.session("audit", options.ioConcurrency());
                 Progress progress = sparkOptions.progress()) {
-            return new AuditJob(spark, options, progress, Doraxis.version()).run();
+            if (report != null) {
+                ReportCommand.check(spark, report);
+            }
+            RunRecord record = new AuditJob(spark, options, progress, Doraxis.version()).run();
+            if (report != null) {
+                ReportCommand.write(spark, options.output(), record.run_id(), report, ReportFormat.html);
+            }
+            return record;
         }
     }
 }

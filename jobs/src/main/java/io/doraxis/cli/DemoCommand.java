@@ -12,10 +12,10 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** A small hub made on the spot, and its audit. */
+/** A small hub made on the spot, its audit, and the report on it. */
 @Command(
         name = "demo",
-        description = "Makes a small hub of invented checkpoints, without a download, and audits it.",
+        description = "Makes a small hub of invented checkpoints, without a download, audits it and reports.",
         exitCodeListHeading = "%nExit status:%n",
         exitCodeList = {"0:done", "1:the job failed", "64:wrong usage"},
         footerHeading = "%nExamples:%n",
@@ -31,7 +31,7 @@ final class DemoCommand implements Callable<Integer> {
             names = "--output",
             required = true,
             paramLabel = "DIR",
-            description = "Folder to write to: the hub in DIR/hub, the tables in DIR/audit.")
+            description = "Folder to write to: the hub in DIR/hub, the tables in DIR/audit, the page DIR/report.html.")
     private Path output;
 
     @Option(
@@ -48,13 +48,16 @@ final class DemoCommand implements Callable<Integer> {
         }
         Path hub = output.resolve("hub");
         Path audit = output.resolve("audit");
+        Path report = output.resolve("report.html");
         DemoHub.clear(hub);
         DemoHub.write(hub, files);
         System.err.println("made %,d checkpoints in %s".formatted(files, hub));
         RunRecord record = AuditCommand.run(
                 new AuditOptions(List.of(hub.toString()), null, null, audit.toString(), true, 32, ValueUse.NONE, null),
-                new SparkOptions());
+                new SparkOptions(),
+                report.toString());
         String summary = AuditSummary.of(record)
+                + "open the report in a browser: %s%n".formatted(report)
                 + "look at one of them: %s explain %s%n".formatted(Doraxis.COMMAND, DemoHub.example(hub));
         spec.commandLine().getOut().print(summary);
         spec.commandLine().getOut().flush();

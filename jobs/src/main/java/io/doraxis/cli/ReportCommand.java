@@ -62,14 +62,26 @@ final class ReportCommand implements Callable<Integer> {
         return 0;
     }
 
+    /**
+     * Tries whether the file could be written, before hours of work.
+     *
+     * @throws IOException if not
+     */
+    static void check(SparkSession spark, String output) throws IOException {
+        OutputFile.create(store(spark), output).close();
+    }
+
     /** The file appears when all of it is written. */
     static void write(SparkSession spark, String audit, String run, String output, ReportFormat format)
             throws IOException {
-        ObjectStore store = new ObjectStore(spark.sparkContext().hadoopConfiguration());
         ReportJob job = new ReportJob(spark, audit, run, Doraxis.COMMAND);
-        try (OutputFile file = OutputFile.create(store, output)) {
+        try (OutputFile file = OutputFile.create(store(spark), output)) {
             job.write(format, file.stream());
             file.publish();
         }
+    }
+
+    private static ObjectStore store(SparkSession spark) {
+        return new ObjectStore(spark.sparkContext().hadoopConfiguration());
     }
 }

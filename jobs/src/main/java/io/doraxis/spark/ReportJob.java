@@ -39,7 +39,7 @@ import org.apache.spark.sql.SparkSession;
 /** A report on one run of an audit. The driver holds the counts, and of the rows a piece of the page at a time. */
 public final class ReportJob {
     /** Rows that a page lists. */
-    static final long MOST_ROWS = 200_000;
+    private static final long MOST_ROWS = 200_000;
 
     private static final String UNKNOWN = "unknown";
 
@@ -80,24 +80,29 @@ public final class ReportJob {
         }
     }
 
-    /** The worst rows, to the end of the piece that has the last of the most that are listed. */
     private Iterator<RowChunk> chunks(Report report) {
-        Iterator<RowChunk> all = worst(report, MOST_ROWS)
-                .toJavaRDD()
-                .mapPartitions(new ReportChunks(rows, report.programs()))
-                .toLocalIterator();
+        return upTo(
+                MOST_ROWS,
+                worst(report, MOST_ROWS)
+                        .toJavaRDD()
+                        .mapPartitions(new ReportChunks(rows, report.programs()))
+                        .toLocalIterator());
+    }
+
+    /** To the end of the piece that has the last of that many rows: what comes after is not computed. */
+    static Iterator<RowChunk> upTo(long rows, Iterator<RowChunk> all) {
         return new Iterator<>() {
-            private long listed;
+            private long passed;
 
             @Override
             public boolean hasNext() {
-                return listed < MOST_ROWS && all.hasNext();
+                return passed < rows && all.hasNext();
             }
 
             @Override
             public RowChunk next() {
                 RowChunk chunk = all.next();
-                listed += chunk.rows();
+                passed += chunk.rows();
                 return chunk;
             }
         };
@@ -199,7 +204,8 @@ public final class ReportJob {
         rules.forEach((program, its) -> {
             its.sort(Comparator.comparingLong(Report.Rule::checkpoints)
                     .reversed()
-                    .thenComparing(Report.Rule::rule));
+                    .thenComparing(Report.Rule::rule)
+                    .thenComparing(Report.Rule::outcome));
             Map<String, Long> outcomes = new TreeMap<>();
             its.forEach(rule -> outcomes.merge(rule.outcome(), rule.checkpoints(), Long::sum));
             consumers.add(new Report.Consumer(program, outcomes, its));

@@ -112,14 +112,13 @@
       return;
     }
     byId('errors').append(table(['Checkpoints', 'Code', 'One of them'], report.errors.map(error =>
-      [number(error.checkpoints), make('button', {type: 'button', class: 'link', onclick: () => only({error: error.code})}, error.code), error.example ?? ''])));
+      [number(error.checkpoints), make('button', {type: 'button', class: 'link code', onclick: () => only({error: error.code})}, error.code), error.example ?? ''])));
   }
 
   function sentence(change) {
-    const many = change.checkpoints === 1 ? '1 checkpoint' : number(change.checkpoints) + ' checkpoints';
-    if (change.what === 'axis') return `${many}: axis ${change.from}, now ${change.to}`;
-    if (change.what === 'status') return `${many}: ${change.from}, now ${change.to}`;
-    return `${many} became ${words(change.to)} with ${change.what}; before: ${words(change.from)}`;
+    return change.what === 'axis' || change.what === 'status'
+      ? `${change.what} ${change.from}, now ${change.to}`
+      : `became ${words(change.to)} with ${change.what}; before: ${words(change.from)}`;
   }
 
   function differences() {
@@ -135,12 +134,13 @@
       card.append(make('p', {}, 'Of the others none changed.'));
       return;
     }
-    const changes = differences.changes.slice(0, 100);
-    card.append(table(['Same files', 'Change', 'Such as'], changes.map(change =>
-      [number(change.same_files), sentence(change), make('span', {}, ...change.examples.slice(0, 3).flatMap((uri, i) => [i ? ', ' : '',
-        make('button', {type: 'button', class: 'link', onclick: () => only({search: uri})}, tail(uri))]))])));
-    card.append(make('p', {class: 'muted'}, 'Same files: of how many the bytes did not change, so that rules or options made the difference.'
-      + (differences.changes.length > 100 ? ` ${number(differences.changes.length - 100)} kinds of changes are left out.` : '')));
+    const rows = differences.changes.map(change => [number(change.checkpoints), sentence(change), number(change.same_files),
+      make('div', {}, ...change.examples.slice(0, 2).map(uri =>
+        make('div', {}, make('button', {type: 'button', class: 'link', onclick: () => only({search: uri})}, tail(uri)))))]);
+    const titles = ['Checkpoints', 'Change', 'With the same bytes', 'Such as'];
+    card.append(table(titles, rows.slice(0, 12)));
+    if (rows.length > 12) card.append(make('details', {}, make('summary', {}, `${number(rows.length - 12)} more`), table(titles, rows.slice(12))));
+    card.append(make('p', {class: 'muted'}, 'Where the bytes are the same, the rules or the options made the difference.'));
   }
 
   // ---- charts ------------------------------------------------------------------------------------------------------------
@@ -214,7 +214,7 @@
       return;
     }
     const worst = report.consumers.filter(consumer => consumer.outcomes.SILENTLY_WRONG).slice(0, 4).map(consumer => consumer.name);
-    const lines = [['Adapters', 'none', run => run.adapters], ['Unreadable', 'broken', run => run.unreadable],
+    const lines = [['Unreadable', 'broken', run => run.unreadable],
       ...worst.map((name, i) => [`Silently wrong with ${name}`, ['wrong', 'open', 'axis-output', 'near'][i], run => run.silently_wrong[name] ?? 0])];
     chart('trend-chart', 'Runs over time; the table below has the numbers', () => ({type: 'line',
       options: {maintainAspectRatio: false, interaction: {mode: 'index', intersect: false}, scales: {y: {beginAtZero: true, ticks: {precision: 0}}, x: {grid: {display: false}}},
@@ -333,7 +333,7 @@
       select(name, title, options);
     }
     select('program', 'Program', report.consumers.map(consumer => option(consumer.name)));
-    select('outcome', 'does', OUTCOMES.map(outcome => option(outcome, words(outcome))));
+    select('outcome', 'Outcome', OUTCOMES.map(outcome => option(outcome, words(outcome))));
     let typing;
     const search = () => {
       clearTimeout(typing);

@@ -111,6 +111,11 @@ class ReportIT {
     }
 
     @Test
+    void theAuditWroteThePageThatTheCommandWrites() throws IOException {
+        assertThat(written("html")).isEqualTo(Files.readString(ReportedHub.page()));
+    }
+
+    @Test
     void markdownSaysWhatChanged() throws IOException {
         assertThat(written("markdown")).contains("# Doraxis report", "2 checkpoints appeared, 1 are gone.");
     }

@@ -5,7 +5,12 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.doraxis.report.Advice;
+import io.doraxis.report.HtmlReport;
+import io.doraxis.report.RowChunk;
+import io.doraxis.report.SampleReport;
+import io.doraxis.report.Verdict;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -34,16 +39,7 @@ class ReportPageIT {
     static void open() throws IOException {
         Optional<Path> driver = Browser.driver();
         assumeTrue(driver.isPresent(), "no chromedriver on the PATH: 'apt-get install chromium-driver'");
-        page = folder.resolve("report.html");
-        Called called = Called.doraxis(
-                "report",
-                "--audit",
-                ReportedHub.audit().toString(),
-                "--output",
-                page.toString(),
-                "--master",
-                "local[2]");
-        assertThat(called.status()).as(called.err()).isZero();
+        page = ReportedHub.page();
         browser = Browser.open(driver.get(), folder);
     }
 
@@ -100,7 +96,7 @@ class ReportPageIT {
                 .anySatisfy(verdict -> assertThat(verdict).contains("Unreadable", "5 (12 %)"));
         assertThat(texts("document.querySelectorAll('#consumers tbody tr')")).hasSize(16);
         assertThat(text("document.getElementById('differences').innerText"))
-                .contains("2 checkpoints appeared, 1 are gone", "1 checkpoint became silently wrong with a1111@1.10");
+                .contains("2 checkpoints appeared, 1 are gone", "became silently wrong with a1111@1.10; before: exact");
         assertThat(text("Chart.getChart('algorithms-chart').data.datasets.length"))
                 .isEqualTo("4");
         assertThat(text("Chart.getChart('trend-chart').data.labels.length")).isEqualTo("2");
@@ -257,5 +253,22 @@ class ReportPageIT {
         visit();
         assertThat(text("document.documentElement.dataset.theme")).isEqualTo("dark");
         browser.devtools("Emulation.setEmulatedMedia", Map.of("features", List.of()));
+    }
+
+    @Test
+    void whatIsLeftOutIsSaid() throws IOException {
+        Path some = folder.resolve("some.html");
+        RowChunk rows = RowChunk.of(
+                List.of(SampleReport.row(Verdict.SILENTLY_WRONG), SampleReport.row(Verdict.UNREADABLE)),
+                List.of("peft@0.21"));
+        try (OutputStream out = Files.newOutputStream(some)) {
+            HtmlReport.write(SampleReport.of(1), List.of(rows).iterator(), out);
+        }
+        browser.visit(some);
+        browser.await("return document.body.dataset.ready;");
+        assertThat(text("document.getElementById('left-out').innerText"))
+                .startsWith("The list holds the worst 2 of 3 checkpoints");
+        visit();
+        assertThat(text("document.getElementById('left-out').innerText")).isEmpty();
     }
 }

@@ -35,15 +35,20 @@ final class ReportedHub {
             FileUtil.fullyDelete(root.toFile());
             Path hub = root.resolve("hub");
             DemoHub.write(hub, CHECKPOINTS - 1);
-            run(hub, root.resolve("audit"));
+            run(hub, root.resolve("audit"), root.resolve("first.html"));
             change(hub);
-            run(hub, root.resolve("audit"));
+            run(hub, root.resolve("audit"), root.resolve("report.html"));
             audit = root.resolve("audit");
         }
         return audit;
     }
 
-    private static void run(Path hub, Path output) {
+    /** The page that the second run wrote at once. */
+    static Path page() throws IOException {
+        return audit().resolveSibling("report.html");
+    }
+
+    private static void run(Path hub, Path output, Path report) {
         Called called = Called.doraxis(
                 "audit",
                 "--input",
@@ -51,9 +56,12 @@ final class ReportedHub {
                 "--output",
                 output.toString(),
                 "--no-modules",
+                "--report",
+                report.toString(),
                 "--master",
                 "local[2]");
         assertThat(called.status()).as(called.err()).isZero();
+        assertThat(called.out()).endsWith("report in " + report + System.lineSeparator());
     }
 
     private static void change(Path hub) throws IOException {

@@ -10,7 +10,7 @@ import java.util.List;
 import java.util.Map;
 
 /** A report on files whose names mean harm. */
-final class SampleReport {
+public final class SampleReport {
     static final String HOSTILE = "file:/hub/</script><img src=x onerror=alert(1)>|`[a](b) {0} ü%.safetensors";
     private static final Run RUN = new Run(
             "r20260102T000000Z-0001",
@@ -27,7 +27,7 @@ final class SampleReport {
     private SampleReport() {}
 
     /** @param wrong checkpoints that are silently wrong */
-    static Report of(long wrong) {
+    public static Report of(long wrong) {
         Change change = new Change("peft@0.21", "EXACT", "SILENTLY_WRONG", 37, 30, List.of(HOSTILE));
         return new Report(
                 RUN,
@@ -44,7 +44,7 @@ final class SampleReport {
                 new Differences("r20260101T000000Z-0001", "rules", 2, 1, List.of(change)));
     }
 
-    static ReportRow row(Verdict verdict) {
+    public static ReportRow row(Verdict verdict) {
         boolean unreadable = verdict == Verdict.UNREADABLE;
         return new ReportRow(
                 HOSTILE,

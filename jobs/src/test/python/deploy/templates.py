@@ -16,6 +16,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import botocore.session
@@ -117,8 +118,45 @@ def check_command(check, name, command, options):
     check(f"{name}: Doraxis knows the options of {command[0]}", HELP[command[0]] and not unknown, unknown)
 
 
+def called(program, script, *command, **env):
+    """The words with which a script calls that program, which stands for the real one."""
+    with tempfile.TemporaryDirectory() as folder:
+        stand_in = Path(folder) / "bin" / program
+        stand_in.parent.mkdir()
+        stand_in.write_text("#!/bin/sh\nprintf '%s\\0' \"$@\"\n")
+        stand_in.chmod(0o755)
+        path = f"{stand_in.parent}:{os.environ['PATH']}"
+        done = subprocess.run([DEPLOY / script, *command], env={**os.environ, "PATH": path, "SPARK_HOME": folder, **env},
+                              capture_output=True, text=True)
+    return done.stdout.split("\0")[:-1], done.stderr
+
+
+def check_wrappers(check):
+    command = ["export", "--audit", "s3a://a", "--where", "license = 'mit' AND x <> '--'", "--output", "s3a://o"]
+    jar = ["--class", "io.doraxis.cli.Doraxis", "s3://jars/doraxis.jar"]
+    kubernetes = ["--master", "k8s://https://api", "--deploy-mode", "cluster", "--conf", "spark.kubernetes.container.image=image",
+                  "--conf", "spark.kubernetes.namespace=spark", "--conf", "spark.kubernetes.authenticate.driver.serviceAccountName=doraxis"]
+    for script, env, wanted in [
+        ("standalone", {"SPARK_MASTER": "spark://master:7077"}, ["--master", "spark://master:7077"]),
+        ("yarn", {"HADOOP_CONF_DIR": "/etc/hadoop/conf"}, ["--master", "yarn"]),
+        ("kubernetes", {"KUBERNETES_MASTER": "https://api", "DORAXIS_IMAGE": "image"}, kubernetes),
+    ]:
+        words, said = called("spark-submit", f"spark-submit/{script}", *command, DORAXIS_JAR=jar[-1], DORAXIS_CLUSTER="medium",
+                             DORAXIS_SUBMIT_OPTS="--name a", **env)
+        files = ["--load-spark-defaults", "--properties-file", str(CONF / "medium.conf"), "--name", "a"]
+        check(f"spark-submit/{script}: calls spark-submit with the command as it is", words == [*files, *wanted, *jar, *command], words or said)
+        words, said = called("spark-submit", f"spark-submit/{script}", *command)
+        check(f"spark-submit/{script}: says what is missing", not words and re.search("is unset|is set", said), words or said)
+
+
 def check_emr(check, options):
     request = json.loads((DEPLOY / "emr/audit.json").read_text())
+    command = ["merge", "--plan", "s3a://a b", "--output", "s3a://o"]
+    words, said = called("aws", "emr/serverless", *command, EMR_APPLICATION="00f", EMR_ROLE=request["executionRoleArn"])
+    wanted = {**request, "name": "doraxis-merge", "applicationId": "00f"}
+    wanted["jobDriver"] = {"sparkSubmit": {**request["jobDriver"]["sparkSubmit"], "entryPointArguments": command}}
+    check("emr/serverless: asks for the command as it is", words[:3] == ["emr-serverless", "start-job-run", "--cli-input-json"]
+          and json.loads(words[3]) == wanted, words or said)
     model = botocore.session.get_session().get_service_model("emr-serverless")
     # what the call adds by itself
     report = ParamValidator().validate({"clientToken": "token", **request}, model.operation_model("StartJobRun").input_shape)
@@ -163,6 +201,7 @@ def main():
     check = Checks()
     for name, document in manifests():
         check_manifest(check, name, document, options)
+    check_wrappers(check)
     check_emr(check, options)
     check_dag(check, options)
     check_scripts(check)

@@ -88,10 +88,10 @@ public final class Doraxis {
         };
     }
 
-    /** Of this program, with the commit that it was built from. */
+    /** Of this program, with the commit that it was built from where the sources were a clone. */
     static String version() {
         String version = Doraxis.class.getPackage().getImplementationVersion();
-        return version == null ? "development" : version;
+        return version == null ? "development" : version.replace("+${git.commit.id.describe}", ""); // not filled in
     }
 
     static final class Version implements IVersionProvider {

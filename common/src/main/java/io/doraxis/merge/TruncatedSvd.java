@@ -63,10 +63,10 @@ public final class TruncatedSvd {
         return new TruncatedSvd(matrix, start(matrix, rank), ITERATIONS - 1, kernel);
     }
 
-    /** Of a matrix near to this one, for which one more iteration suffices. */
+    /** Of a matrix near to this one, for which an iteration less suffices. */
     public TruncatedSvd near(FloatMatrix matrix, int rank, TensorKernel kernel) {
         int vectors = Math.min(oversampled(rank), right.rows());
-        return new TruncatedSvd(matrix, new RowBlock(right.rowRange(0, vectors)), 1, kernel);
+        return new TruncatedSvd(matrix, new RowBlock(right.rowRange(0, vectors)), ITERATIONS - 1, kernel);
     }
 
     private static RowBlock start(FloatMatrix matrix, int rank) {

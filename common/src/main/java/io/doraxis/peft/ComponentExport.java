@@ -2,7 +2,6 @@ package io.doraxis.peft;
 
 import io.doraxis.adapter.Algorithm;
 import io.doraxis.dora.ModuleAxis;
-import io.doraxis.merge.FactoredDelta;
 import io.doraxis.naming.Component;
 import io.doraxis.peft.Approximations.Approximation;
 import io.doraxis.peft.Approximations.Wanted;
@@ -12,7 +11,6 @@ import io.doraxis.tensorfile.Shape;
 import io.doraxis.tensorfile.TensorInfo;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.IntSummaryStatistics;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
@@ -232,11 +230,11 @@ final class ComponentExport {
             default -> false;
         });
         List<Direction> directions = new ArrayList<>();
-        List<Wanted> lossy = new ArrayList<>();
+        List<PlacedModule> lossy = new ArrayList<>();
         Map<String, Integer> done = new HashMap<>();
         for (PlacedModule placed : division.held) {
             if (placed.treatment() == Treatment.INPUT_DORA) {
-                lossy.add(new Wanted(placed.module(), placed.weight(), forms(placed, dora)));
+                lossy.add(placed);
             } else {
                 if (dora && placed.hasDirection()) {
                     directions.add(new Direction(placed.module(), ModuleAxis.OUTPUT, placed.weight()));
@@ -247,41 +245,12 @@ final class ComponentExport {
         if (lossy.isEmpty()) {
             return own();
         }
-        addLossy(done, division.held, dora);
+        LossyModules fitted = new LossyModules(lossy, dora, made);
+        fitted.kinds().forEach((placed, kind) -> add(done, placed, kind));
         addWhole(done, division);
         PeftAdapter adapter =
                 LoraExport.of(folder, division.held, dora, folded, made).with(division.saved);
-        return new Composed(List.of(adapter), done, directions, true, lossy);
-    }
-
-    /** Factors of a true rank that are as large as their layer are not kept. */
-    private static Set<LossyForm> forms(PlacedModule placed, boolean dora) {
-        if (!dora) {
-            return Set.of(LossyForm.LORA);
-        }
-        long rows = placed.weight().shape().dim(0);
-        long columns = placed.weight().shape().from(1).elements();
-        boolean small = FactoredDelta.rank(placed.module()) * (rows + columns) < rows * columns;
-        return small ? Set.of(LossyForm.REFITTED_MAGNITUDE, LossyForm.DORA) : Set.of(LossyForm.DORA);
-    }
-
-    private void addLossy(Map<String, Integer> done, List<PlacedModule> held, boolean dora) {
-        List<PlacedModule> lossy = held.stream()
-                .filter(placed -> placed.treatment() == Treatment.INPUT_DORA)
-                .toList();
-        IntSummaryStatistics ranks = lossy.stream()
-                .map(placed -> made.get(placed.module().name()))
-                .filter(own -> own != null && own.form() != LossyForm.REFITTED_MAGNITUDE)
-                .mapToInt(Approximation::rank)
-                .summaryStatistics();
-        String range = ranks.getMin() < ranks.getMax() ? ranks.getMin() + " to " + ranks.getMax() : "" + ranks.getMax();
-        String plain = dora ? "lossy DoRA" : "lossy LoRA";
-        for (PlacedModule placed : lossy) {
-            Approximation own = made.get(placed.module().name());
-            boolean refitted = own != null && own.form() == LossyForm.REFITTED_MAGNITUDE;
-            String factors = own == null ? plain : plain + " of rank " + range;
-            add(done, placed, refitted ? "lossy refitted magnitude" : factors);
-        }
+        return new Composed(List.of(adapter), done, directions, true, fitted.wanted());
     }
 
     private Composed glora() {

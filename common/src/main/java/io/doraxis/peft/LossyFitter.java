@@ -12,7 +12,7 @@ import java.util.function.IntFunction;
  * which comes of the stored numbers.
  *
  * @param forms that are allowed: one adapter of PEFT's has magnitudes in all its modules or in none
- * @param maxError relative to the change, see {@link LossyFit#relativeError}
+ * @param maxError relative to the change, see {@link LossyFit#relativeError}; infinite for the first form as it is
  * @param maxRank of new factors
  */
 public record LossyFitter(Set<LossyForm> forms, double maxError, int maxRank) {
@@ -21,6 +21,9 @@ public record LossyFitter(Set<LossyForm> forms, double maxError, int maxRank) {
      * first, then of twice as much, and so on.
      */
     static final int FIRST_RANK = 32;
+
+    /** More than a {@link TruncatedSvd} is off beyond the least error of its rank. */
+    private static final double EXCESS = 0.005;
 
     public LossyFitter {
         forms = Set.copyOf(forms);
@@ -46,7 +49,7 @@ public record LossyFitter(Set<LossyForm> forms, double maxError, int maxRank) {
                     case DORA -> new DoraFit(layer, error, kernel).within(maxError, rank);
                     case LORA -> lora(layer, error, rank, kernel);
                 };
-                if (fit.isWithin(maxError)) {
+                if (fit.isWithin(maxError) && !isBeaten(fit, layer, kernel)) {
                     return new LossyOutcome.Fitted(fit);
                 }
                 // NaN is the furthest of all
@@ -54,7 +57,18 @@ public record LossyFitter(Set<LossyForm> forms, double maxError, int maxRank) {
                 nearest = isNearer ? fit : nearest;
             }
         }
-        return new LossyOutcome.Refused(nearest);
+        return nearest.isWithin(maxError) ? new LossyOutcome.Fitted(nearest) : new LossyOutcome.Refused(nearest);
+    }
+
+    /** Whether plain LoRA of the rank of the adapter's own factors would be nearer than they are, so that new ones are. */
+    private boolean isBeaten(LossyFit fit, LossyLayer layer, TensorKernel kernel) {
+        boolean isLast = fit.form() != LossyForm.REFITTED_MAGNITUDE || forms.size() == 1;
+        if (isLast || Double.isInfinite(maxError) || fit.relativeError() == 0) {
+            return false;
+        }
+        FloatMatrix change = layer.merged().minus(layer.base());
+        double norm = fit.relativeError() * fit.change() * (1 + EXCESS);
+        return TruncatedSvd.of(change, fit.rank(), kernel).rankWithin(norm) <= fit.rank();
     }
 
     private LossyFit lora(LossyLayer layer, FitError error, int maxRank, TensorKernel kernel) {

@@ -32,7 +32,8 @@ import picocli.CommandLine.Spec;
 /** Adapters in PEFT's layout. */
 @Command(
         name = "export",
-        description = "Writes adapters in PEFT's layout where that is exact: one, or all that a plan lists.",
+        description = "Writes adapters in PEFT's layout where that is exact, or as near as is asked: one, or all that a"
+                + " plan lists.",
         exitCodeListHeading = "%nExit status:%n",
         exitCodeList = {
             "0:done",
@@ -324,6 +325,9 @@ final class ExportCommand implements Callable<Integer> {
                             result.relErrors().size(),
                             result.relErrors().get(result.relErrorLayer()),
                             result.relErrorLayer());
+                }
+                if (result.kernel() != null) {
+                    out.printf("kernel        %s on %s%n", result.kernel(), result.device());
                 }
                 if (result.verified() != null) {
                     out.printf("verified      %s%n", result.verified());

@@ -65,14 +65,17 @@ def error(part, model, folder, tensors):
     said = [str(each.message) for each in caught if "key" in str(each.message)]
     if said:
         raise AssertionError(said[0][:200])
-    worst = 0
+    worst, compared = 0.0, 0
     for path, layer in merged.named_modules():
         up = tensors.get(f"lora_{part}_{below(path).replace('.', '_')}.lora_up.weight")
         if up is None:
             continue
         down = tensors[f"lora_{part}_{below(path).replace('.', '_')}.lora_down.weight"]
         wanted = base[path] + ALPHA / RANK * (up @ down)
+        compared += 1
         worst = max(worst, ((layer.weight - wanted).abs().max() / wanted.abs().max()).item())
+    if compared * 3 != sum(name.startswith(f"lora_{part}_") for name in tensors):
+        raise AssertionError(f"only {compared} layers were compared")
     return worst
 
 

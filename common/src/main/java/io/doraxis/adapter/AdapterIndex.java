@@ -63,7 +63,7 @@ public record AdapterIndex(
                 keep(names, tensor.name());
             }
         }
-        ModuleReader reader = new ModuleReader(data, claims, config);
+        ModuleReader reader = new ModuleReader(data, claims, config, DiffusersConfigs.of(index.metadata()));
         List<AdapterModule> modules = new ArrayList<>(grouping.byName.size());
         for (Map.Entry<String, ModuleTensors> entry : grouping.byName.entrySet()) {
             AdapterModule module = reader.read(entry.getKey(), entry.getValue());

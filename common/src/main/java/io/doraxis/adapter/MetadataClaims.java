@@ -24,7 +24,7 @@ import java.util.function.Predicate;
 public record MetadataClaims(Map<String, String> values) {
     private static final JsonFactory JSON = new JsonFactory();
     private static final String ARGS = "ss_network_args.";
-    private static final String DIFFUSERS = "lora_adapter_metadata";
+    static final String DIFFUSERS = "lora_adapter_metadata";
     private static final Set<String> DIFFUSERS_KEPT =
             Set.of("r", "lora_alpha", "use_dora", "use_rslora", "lora_bias", "peft_type");
 

@@ -55,9 +55,11 @@ final class ModuleReader {
     private final TensorData data;
     private final MetadataClaims.ClaimedScale claimed;
     private final PeftConfig config;
+    private final DiffusersConfigs components;
 
     /** @param config null without an adapter_config.json */
-    ModuleReader(TensorData data, MetadataClaims claims, PeftConfig config) {
+    ModuleReader(TensorData data, MetadataClaims claims, PeftConfig config, DiffusersConfigs components) {
+        this.components = components;
         this.data = data;
         this.claimed = claims.scale();
         this.config = config;
@@ -292,7 +294,8 @@ final class ModuleReader {
             Scaling scaling = claimed.of(layer.rank, layer.kernel.rank() > 0 && layer.kernel.elements() > 1);
             return scaling.scale() != null ? scaling : ALPHA_NOT_READ;
         }
-        return new Scaling(null, 1.0, "no alpha: scale 1");
+        Scaling scaling = components.scaling(name);
+        return scaling != null ? scaling : new Scaling(null, 1.0, "no alpha: scale 1");
     }
 
     private OptionalDouble alpha(ModuleTensors t) {

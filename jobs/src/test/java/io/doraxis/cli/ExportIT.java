@@ -290,6 +290,33 @@ class ExportIT {
         assertThat(called.status()).isEqualTo(64);
     }
 
+    @Test
+    void diffusersFileComesBackToLycorisWithTheAlphasOfItsHeader() throws Exception {
+        folder.write(
+                "base.safetensors",
+                MergeFolder.randomTensor("unet.down_blocks.0.lin.weight", 1, 6, 5),
+                MergeFolder.randomTensor("text_encoder.text_model.lin.weight", 2, 6, 5));
+        Tensor[] both = MergeFolder.and(
+                MergeFolder.lora("lora_unet_down_blocks_0_lin", 2, 3, 6, 5),
+                MergeFolder.lora("lora_te_text_model_lin", 3, 4, 6, 5));
+        for (int i = 0; i < both.length; i++) {
+            boolean alpha = both[i].name().endsWith(".alpha");
+            both[i] = alpha ? Tensor.ofFloats(both[i].name(), Shape.of(), 1.5f + i) : both[i];
+        }
+        folder.write("both.safetensors", both);
+        assertThat(export("both.safetensors", "--layout", "diffusers").status()).isZero();
+        Files.move(
+                Path.of(folder.at("out/pytorch_lora_weights.safetensors")),
+                Path.of(folder.at("diffusers.safetensors")));
+        Called called = export("diffusers.safetensors", "--layout", "lycoris", "--names", "kohya");
+        assertThat(called.status()).as(called.err()).isZero();
+        for (Tensor tensor : both) {
+            assertThat(folder.data("out/lycoris.safetensors", tensor.name()))
+                    .as(tensor.name())
+                    .isEqualTo(tensor.data());
+        }
+    }
+
     /** Factors that torch wrote as views of their storages have the order of their shapes in what is written. */
     @ParameterizedTest
     @ValueSource(strings = {"zip_adapter_of_views", "legacy_adapter_of_views"})

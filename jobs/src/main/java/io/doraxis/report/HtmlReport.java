@@ -40,6 +40,9 @@ public final class HtmlReport {
         String page = page(report);
         int at = page.indexOf(ROWS);
         out.write(bytes(page.substring(0, at)));
+        if (!rows.hasNext()) {
+            out.write(bytes(RowChunk.of(List.of(), report.programs()).element())); // the columns, without a row
+        }
         while (rows.hasNext()) {
             out.write(bytes(rows.next().element()));
         }

@@ -17,8 +17,7 @@ import org.slf4j.MDC;
 /** What every job needs around its work: when it began, the stores, its place in the output, the number of tasks. */
 final class JobRun {
     private static final int MAX_TASKS = 20_000;
-    private static final String LOGGED_RUN_ID =
-            "mdc.run_id"; // what begins with mdc. Spark hands to the loggers of tasks
+    private static final String LOGGED_RUN_ID = "mdc.run_id"; // Spark hands what begins with mdc. to tasks' loggers
 
     private final Instant started = Instant.now();
     private final SparkSession spark;

@@ -222,8 +222,7 @@ final class OneExport {
             ExportWriter.requirePossible(plan);
             seconds.put("plan", since(started) - seconds.getOrDefault("fit", 0.0));
             long writing = System.nanoTime();
-            output.writeCards(plan, provenance(adapter));
-            output.write(plan, writer, provenance(adapter).metadata(plan), digest);
+            output.write(plan, writer, provenance(adapter), digest);
             seconds.put("write", since(writing));
             copied = writer.copied();
             computed = writer.computed();

@@ -247,6 +247,9 @@ final class OneExport {
                     new TextEncoderNames(request.settings().choices().layout().naming(), prepared.base.model());
             verified = new ExportVerifier(store, prepared.inputs, base, names, lanes).verify(plan, output::place);
         } catch (MergeRefusedException e) {
+            if (e.code() == MergeRefusedException.Code.NOT_AN_ADAPTER) {
+                throw new IOException(e.getMessage(), e); // what was written has come out unreadable
+            }
             notVerified(e.getMessage());
             return;
         }

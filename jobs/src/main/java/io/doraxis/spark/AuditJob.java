@@ -104,7 +104,8 @@ public final class AuditJob {
         LongAccumulator done = spark.sparkContext().longAccumulator("checkpoints");
         LongAccumulator failed = spark.sparkContext().longAccumulator("unreadable");
         progress.watch(done, failed);
-        AuditCheckpoints audit = new AuditCheckpoints(stores, stamp, options, atlas, done, failed, JobRun.taskAttempts(spark));
+        AuditCheckpoints audit =
+                new AuditCheckpoints(stores, stamp, options, atlas, done, failed, JobRun.taskAttempts(spark));
         JavaRDD<Revision> others = revisions.filter(revision -> !revision.isCarriedOver());
         if (previous != null) {
             others.persist(StorageLevel.MEMORY_AND_DISK()); // few, from all that was listed

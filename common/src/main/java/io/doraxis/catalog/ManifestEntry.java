@@ -12,6 +12,9 @@ import java.time.Instant;
  * @param modified milliseconds since 1970; {@link StoredObject#UNKNOWN_TIME} where it is not told
  */
 public record ManifestEntry(String path, Long size, String etag, long modified) {
+    /** The end of the year 9999: beyond are microseconds and nanoseconds, which tables could not hold. */
+    private static final long LAST_TIME = 253_402_300_799_999L;
+
     /**
      * Reads the fields of a line; all but the path may be null or empty.
      *
@@ -46,13 +49,18 @@ public record ManifestEntry(String path, Long size, String etag, long modified) 
     }
 
     private static long time(String field) {
+        String wanted = "the mtime '" + field + "' is neither like 2026-01-31T12:00:00Z nor milliseconds since 1970";
+        long time;
         try {
-            return field.chars().allMatch(Character::isDigit)
+            time = field.chars().allMatch(Character::isDigit)
                     ? Long.parseLong(field)
                     : Instant.parse(field).toEpochMilli();
-        } catch (DateTimeException | NumberFormatException e) {
-            throw new IllegalArgumentException(
-                    "the mtime '" + field + "' is neither like 2026-01-31T12:00:00Z nor milliseconds since 1970", e);
+        } catch (DateTimeException | ArithmeticException | NumberFormatException e) {
+            throw new IllegalArgumentException(wanted, e);
         }
+        if (time > LAST_TIME) {
+            throw new IllegalArgumentException(wanted);
+        }
+        return time;
     }
 }

@@ -30,7 +30,14 @@ class ManifestEntryTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"yesterday", "2026-01-31", "99999999999999999999"})
+    @CsvSource({
+        "yesterday",
+        "2026-01-31",
+        "99999999999999999999",
+        "1767225600000000000",
+        "1767225600000000",
+        "+1000000000-12-31T23:59:59Z"
+    })
     void aTimeIsOneOfTwoKinds(String time) {
         assertThatThrownBy(() -> ManifestEntry.parse("a", "1", null, time))
                 .hasMessageStartingWith("the mtime '" + time + "' is neither like");

@@ -37,23 +37,29 @@ public final class HtmlReport {
      * @param rows the worst first
      */
     public static void write(Report report, Iterator<RowChunk> rows, OutputStream out) throws IOException {
-        String page = page(report);
-        int at = page.indexOf(ROWS);
-        out.write(bytes(page.substring(0, at)));
+        Map<String, String> parts = parts(report);
+        String template = resource("report.html");
+        int at = template.indexOf(ROWS); // of the template: a file may be called so too
+        out.write(bytes(filled(template.substring(0, at), parts)));
         if (!rows.hasNext()) {
             out.write(bytes(RowChunk.of(List.of(), report.programs()).element())); // the columns, without a row
         }
         while (rows.hasNext()) {
             out.write(bytes(rows.next().element()));
         }
-        out.write(bytes(page.substring(at + ROWS.length())));
+        out.write(bytes(filled(template.substring(at + ROWS.length()), parts)));
     }
 
-    private static String page(Report report) {
+    private static String filled(String template, Map<String, String> parts) {
+        return PLACE.matcher(template)
+                .replaceAll(place -> Matcher.quoteReplacement(parts.getOrDefault(place.group(1), place.group())));
+    }
+
+    private static Map<String, String> parts(Report report) {
         String style = resource("report.css");
         String chart = resource(CHART_JS + "dist/chart.umd.min.js");
         String script = resource("report.js");
-        Map<String, String> parts = Map.of(
+        return Map.of(
                 "policy",
                 "default-src 'none'; script-src %s %s; style-src %s; base-uri 'none'; form-action 'none'"
                         .formatted(source(chart), source(script), source(style)),
@@ -67,8 +73,6 @@ public final class HtmlReport {
                 escaped(resource(CHART_JS + "LICENSE.md")),
                 "report",
                 data(report));
-        return PLACE.matcher(resource("report.html"))
-                .replaceAll(place -> Matcher.quoteReplacement(parts.getOrDefault(place.group(1), place.group())));
     }
 
     /** As the page's policy names a script or style. */

@@ -32,7 +32,7 @@ final class AuditRuns {
         for (String file : store.names(audit + "/runs").stream().sorted().toList()) {
             if (file.endsWith(RECORD) && (upTo == null || file.compareTo(upTo + RECORD) <= 0)) {
                 JsonNode record = record(store, audit + "/runs/" + file);
-                if (record.has("statuses")) { // an atlas, merges and exports leave records too
+                if (record.has("objects_listed")) { // an atlas, merges and exports leave records too
                     runs.add(run(record));
                 }
             }
@@ -65,6 +65,9 @@ final class AuditRuns {
         });
         List<String> inputs = new ArrayList<>();
         record.path("options").path("inputs").forEach(input -> inputs.add(input.asText()));
+        if (record.path("options").hasNonNull("manifest")) {
+            inputs.add(record.path("options").path("manifest").asText());
+        }
         long checkpoints = record.path("checkpoints").asLong();
         long readable = statuses.getOrDefault("OK", 0L) + statuses.getOrDefault("SKIPPED", 0L);
         return new Report.Run(

@@ -5,9 +5,12 @@ import java.util.Deque;
 import java.util.Iterator;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.function.Function;
 import java.util.function.ToLongFunction;
 
@@ -51,9 +54,21 @@ final class ReadAhead {
                 }
                 InFlight<B> next = inFlight.remove();
                 held -= next.bytes;
-                return next.result.join();
+                return arrived(next.result);
             }
         };
+    }
+
+    /** A task that is killed does not wait for a store that lets it wait. */
+    private static <B> B arrived(Future<B> read) {
+        try {
+            return read.get();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException("interrupted while reading", e);
+        } catch (ExecutionException e) {
+            throw new CompletionException(e.getCause());
+        }
     }
 
     private record InFlight<B>(CompletableFuture<B> result, long bytes) {}

@@ -40,7 +40,9 @@ public record NamedObjects(ObjectStore store, String folder) {
     private StoredObject lookedUp(String uri) {
         try {
             FileStatus status = store.status(uri);
-            return status.isDirectory() ? StoredObject.unlistable(uri) : ObjectStore.object(status);
+            return status.isDirectory()
+                    ? StoredObject.unlistable(uri + "/") // without the slash it is what an adapter in it is called
+                    : ObjectStore.object(status);
         } catch (IOException e) {
             return StoredObject.unlistable(uri);
         }

@@ -224,7 +224,10 @@ public final class ObjectStore {
     /** Why a folder could not be listed or a file not looked up, which is asked for once more. */
     private StoreException unlistable(StoredObject object) {
         try {
-            String what = status(object.uri()).isDirectory() ? "the folder could not be listed" : "its size is unknown";
+            boolean isFolder = status(object.uri()).isDirectory();
+            String what = object.fileName().isEmpty()
+                    ? "a folder is no object: a manifest names its files"
+                    : isFolder ? "the folder could not be listed" : "its size is unknown";
             return new StoreException(Reason.STORE_FAILED, object.uri() + ": STORE_FAILED: " + what, null);
         } catch (IOException e) {
             return StoreFailure.of(object.uri(), e);

@@ -18,6 +18,12 @@ final class RetryBudget {
     /** Of one read, where the store does not throttle. */
     static final int TRIES = 8;
 
+    /**
+     * Of one read that is throttled: about a quarter of an hour. Some stores say so of an object of which they have lost a
+     * part, for ever, and serve all others.
+     */
+    static final int THROTTLED_TRIES = 60;
+
     /** Failures beyond as many successes after which no read is tried again until others succeed. */
     static final int FAILURES = 500;
 
@@ -68,7 +74,8 @@ final class RetryBudget {
         if (throttledSince == NEVER) {
             throttledSince = now;
         }
-        return now - throttledSince > PATIENCE.toMillis() ? OptionalLong.empty() : pause(tries);
+        boolean enough = tries >= THROTTLED_TRIES || now - throttledSince > PATIENCE.toMillis();
+        return enough ? OptionalLong.empty() : pause(tries);
     }
 
     /**

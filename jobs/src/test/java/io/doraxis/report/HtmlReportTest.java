@@ -51,8 +51,17 @@ class HtmlReportTest {
     }
 
     @Test
+    void aFileThatIsCalledAsAPlaceOfTheTemplateIsData() throws IOException {
+        String start = "<script id=\"report\" type=\"application/json\">";
+        int at = page.indexOf(start) + start.length();
+        JsonNode data = new ObjectMapper().readTree(page.substring(at, page.indexOf("</script>", at)));
+        assertThat(data.at("/report/differences/changes/0/examples/0").asText()).isEqualTo(SampleReport.HOSTILE);
+        assertThat(page).endsWith("</script>\n\n</body>\n</html>\n");
+    }
+
+    @Test
     void everyPlaceOfTheTemplateIsFilled() {
-        assertThat(page).doesNotContain("{{policy}}", "{{style}}", "{{chart}}", "{{script}}", "{{report}}", "{{rows}}");
+        assertThat(page).doesNotContain("{{policy}}", "{{style}}", "{{chart}}", "{{script}}", "{{report}}");
         assertThat(page).contains("Chart.js v4.5.1", "Permission is hereby granted, free of charge");
     }
 

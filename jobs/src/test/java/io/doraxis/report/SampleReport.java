@@ -11,7 +11,7 @@ import java.util.Map;
 
 /** A report on files whose names mean harm. */
 public final class SampleReport {
-    static final String HOSTILE = "file:/hub/</script><img src=x onerror=alert(1)>|`[a](b) {0} ü%.safetensors";
+    static final String HOSTILE = "file:/hub/</script><img src=x onerror=alert(1)>|`[a](b) {0} {{rows}} ü%.safetensors";
     private static final Run RUN = new Run(
             "r20260102T000000Z-0001",
             "2026-01-02T00:00:00Z",

@@ -1,10 +1,12 @@
 package io.doraxis.spark;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -30,6 +32,31 @@ class ReadAheadTest {
         Iterator<Integer> results = ReadAhead.of(inputs(100), i -> i, i -> 1, 8);
         results.next();
         assertThat(taken.get()).isEqualTo(8); // the result that was handed on, and those that are on their way
+    }
+
+    @Test
+    void aTaskThatIsKilledDoesNotWaitForItsReads() {
+        CountDownLatch answered = new CountDownLatch(1);
+        Iterator<Integer> results = ReadAhead.of(
+                inputs(1),
+                i -> {
+                    waitFor(answered);
+                    return i;
+                },
+                i -> 1,
+                8);
+        Thread.currentThread().interrupt();
+        assertThatThrownBy(results::next).hasMessage("interrupted while reading");
+        assertThat(Thread.interrupted()).isTrue();
+        answered.countDown();
+    }
+
+    private static void waitFor(CountDownLatch latch) {
+        try {
+            latch.await();
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
     }
 
     @Test

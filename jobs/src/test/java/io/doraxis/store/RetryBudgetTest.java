@@ -52,6 +52,15 @@ class RetryBudgetTest {
     }
 
     @Test
+    void aReadThatAloneIsThrottledEndsToo() {
+        for (int tries = 1; tries < RetryBudget.THROTTLED_TRIES; tries++) {
+            assertThat(budget.throttled(tries)).isPresent();
+            budget.succeeded(); // what others read
+        }
+        assertThat(budget.throttled(RetryBudget.THROTTLED_TRIES)).isEmpty();
+    }
+
+    @Test
     void aBucketThatNobodyReadForLongIsNotOneThatThrottledForLong() {
         budget.throttled(1);
         budget.succeeded();

@@ -10,9 +10,11 @@ import io.doraxis.s3.S3Server;
 import io.doraxis.s3.Weather;
 import io.doraxis.spark.AuditJob;
 import io.doraxis.spark.AuditOptions;
+import io.doraxis.spark.DeviceChoice;
 import io.doraxis.spark.ExportJob;
 import io.doraxis.spark.ExportList;
 import io.doraxis.spark.ExportRequest;
+import io.doraxis.spark.KernelChoice;
 import io.doraxis.spark.MergeRecord;
 import io.doraxis.spark.Progress;
 import io.doraxis.spark.RunRecord;
@@ -114,7 +116,14 @@ class WeatherIT {
 
     private RunRecord audit(String name) throws IOException {
         AuditOptions audit = new AuditOptions(
-                List.of("s3a://" + BUCKET + "/hub/"), output(name).toString(), true, 32, ValueUse.NONE, null);
+                List.of("s3a://" + BUCKET + "/hub/"),
+                null,
+                null,
+                output(name).toString(),
+                true,
+                32,
+                ValueUse.NONE,
+                null);
         try (Progress progress = silence()) {
             return new AuditJob(spark, audit, progress, Doraxis.version()).run();
         }
@@ -261,7 +270,8 @@ class WeatherIT {
                         .formatted(BUCKET, i, BUCKET, OUTPUTS, name, i))
                 .collect(Collectors.joining("", "adapter,base,output\n", ""));
         Path file = Files.writeString(output(name + ".csv"), plan);
-        ExportRequest.Settings settings = new ExportRequest.Settings(false, ExportChoices.DEFAULT, false);
+        ExportRequest.Settings settings =
+                new ExportRequest.Settings(false, ExportChoices.DEFAULT, false, DeviceChoice.cpu, KernelChoice.java);
         try (Progress progress = silence()) {
             ExportList list = new ExportList.Plan(file.toString());
             return new ExportJob(spark, list, output(name).toString(), progress, "test").run(settings);

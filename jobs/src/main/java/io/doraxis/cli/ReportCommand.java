@@ -19,7 +19,12 @@ import picocli.CommandLine.Spec;
         name = "report",
         description = "Writes a report on an audit's tables: a page that needs no network, or a file for a CI system.",
         exitCodeListHeading = "%nExit status:%n",
-        exitCodeList = {"0:done", "1:there is no audit, or the job failed", "64:wrong usage"})
+        exitCodeList = {"0:done", "1:there is no audit, or the job failed", "64:wrong usage"},
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  doraxis report --audit audit --output report.html",
+            "  doraxis report --audit audit --output summary.md --format markdown"
+        })
 final class ReportCommand implements Callable<Integer> {
     private static final int READS_IN_FLIGHT = 8;
 

@@ -112,6 +112,25 @@ class VerifyIT {
     }
 
     @Test
+    void aSmallChangeIsHeldAgainstTheErrorToo() throws Exception {
+        folder.write("small.safetensors", faint(2));
+        folder.write("other.safetensors", faint(12));
+        export("small.safetensors", "base.safetensors");
+
+        assertThat(verify("--max-rel-error", "0.5").status()).isZero();
+        String other = folder.at("other.safetensors");
+        assertThat(verify("--source", other).status()).isZero();
+        assertThat(verify("--source", other, "--max-rel-error", "0.5").status()).isEqualTo(Doraxis.CONDITION_MET);
+    }
+
+    /** Changes of some millionths. */
+    private static Tensor[] faint(long seed) {
+        Tensor[] lora = MergeFolder.lora(UNET, seed, 3, 6, 5);
+        lora[2] = Tensor.ofFloats(UNET + ".alpha", Shape.of(), 1e-5f);
+        return lora;
+    }
+
+    @Test
     void aMissingComponentIsNamed() throws Exception {
         export("two.safetensors", "pipeline.safetensors");
         folder.delete("out/text_encoder/adapter_config.json");

@@ -8,6 +8,7 @@ import io.doraxis.tensorfile.Dtype;
 import io.doraxis.tensorfile.SafetensorsWriter.Tensor;
 import io.doraxis.tensorfile.Shape;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
@@ -151,6 +152,17 @@ class VerifyIT {
         assertThat(called.out())
                 .contains("compared      2 tensors", "too far off   text_encoder.text_model.lin.weight: ")
                 .doesNotContain("too far off   unet");
+    }
+
+    @Test
+    void aFolderOfAnotherNameIsForWhatTheOthersLeave() throws Exception {
+        export("two.safetensors", "pipeline.safetensors");
+        Files.move(folder.path().resolve("out/text_encoder"), folder.path().resolve("out/words"));
+
+        Called called = verify();
+
+        assertThat(called.status()).as(called.out() + called.err()).isZero();
+        assertThat(called.out()).contains("compared      2 tensors");
     }
 
     @Test

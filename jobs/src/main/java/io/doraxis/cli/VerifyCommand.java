@@ -36,7 +36,7 @@ final class VerifyCommand implements Callable<Integer> {
     /** Of what is exact: products in float32 are this near, and nearer. */
     private static final double TOLERANCE = 1e-5;
 
-    /** Of a tensor's largest value, a few times over: no difference in float32 is certain to be less. */
+    /** Of float32, a few times over, by a tensor's largest value: what is no further off differs by that alone. */
     private static final double ROUNDING = 0x1p-22;
 
     /** Tensors that a text names. */

@@ -160,8 +160,8 @@ final class LossyFits implements Closeable {
         byte[] merged = new TensorMerge(plan, inFloat32, adapter -> factors).whole(bytes, lanes);
         FloatMatrix left = FloatMatrix.zeros(base.rows(), 0);
         FloatMatrix right = FloatMatrix.zeros(0, base.columns());
-        if (wanted.forms()
-                .contains(LossyForm.REFITTED_MAGNITUDE)) { // else of LoHa they may be far larger than the layer
+        // kept by no other form: then those of LoHa may be far larger than the layer
+        if (wanted.forms().contains(LossyForm.REFITTED_MAGNITUDE)) {
             FactoredDelta delta = FactoredDelta.of(wanted.module(), factors);
             left = FloatMatrix.of(delta.left());
             right = FloatMatrix.of(delta.right());

@@ -10,7 +10,7 @@ import io.doraxis.merge.MergeRefusedException.Code;
  * @param name of the module, for messages
  * @param base W0, [out, in * kernel]
  * @param merged W', of the same shape
- * @param loraB the adapter's left factor, [out, rank]
+ * @param loraB the adapter's left factor, [out, rank]; of rank 0 where no form keeps it
  * @param loraA the adapter's right factor, [rank, in * kernel]
  * @param scale alpha / rank: the delta weight is {@code scale * loraB * loraA}
  */

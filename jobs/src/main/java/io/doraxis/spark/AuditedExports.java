@@ -11,6 +11,7 @@ import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.util.Comparator;
 import java.util.List;
+import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
@@ -22,6 +23,9 @@ final class AuditedExports {
 
     /** Of a URI: the scheme, and slashes before the first name. */
     private static final String SCHEME = "^[A-Za-z][A-Za-z0-9+.-]*:/*|^/+";
+
+    /** A part of a path that leads out of the folder before it: a store's key may begin with some. */
+    private static final String UP = "(^|/)\\.\\.(?=/|$)";
 
     private AuditedExports() {}
 
@@ -50,11 +54,15 @@ final class AuditedExports {
                         .select(
                                 col(URI).as(PlanTable.ADAPTER),
                                 lit(audit.base()).as(PlanTable.BASE),
-                                concat(lit(output + "/adapters/"), regexp_replace(col(URI), SCHEME, ""))
-                                        .as(PlanTable.OUTPUT));
+                                concat(lit(output + "/adapters/"), path()).as(PlanTable.OUTPUT));
             }
         }
         throw new IOException("no run of the audit in " + audit.uri() + " has ended");
+    }
+
+    /** Of a checkpoint, below any folder. */
+    private static Column path() {
+        return regexp_replace(regexp_replace(col(URI), SCHEME, ""), UP, "$1__");
     }
 
     private static boolean hasEnded(ObjectStore store, String folder, String run) throws IOException {

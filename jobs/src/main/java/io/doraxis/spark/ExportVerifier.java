@@ -32,6 +32,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.IntFunction;
 
 /**
@@ -116,13 +117,16 @@ final class ExportVerifier {
     /** What was written for one component of the base, or for any, in the order in which it is loaded. */
     private final class Written {
         private final Component component;
+        private final Set<Component> others;
         private final List<MergeAdapter> adapters = new ArrayList<>();
         private final List<AdapterValues> values = new ArrayList<>();
         private final Map<String, WrittenLayer> layers = new HashMap<>();
         private final Map<String, AdapterValues> valuesOfLayers = new HashMap<>();
 
-        Written(Component component) {
+        /** @param others components of which something else was written */
+        Written(Component component, Set<Component> others) {
             this.component = component;
+            this.others = others;
         }
 
         void add(String place) throws IOException, MergeRefusedException {
@@ -172,7 +176,8 @@ final class ExportVerifier {
         }
 
         boolean isOwn(TensorInfo tensor) {
-            return component == Component.ANY || ModulePath.of(tensor.name()).component() == component;
+            Component own = ModulePath.of(tensor.name()).component();
+            return own == component || component == Component.ANY && !others.contains(own);
         }
 
         /** A tensor as what was written calls it: PEFT's directory of a component knows of no other. */
@@ -266,7 +271,7 @@ final class ExportVerifier {
             throws IOException, MergeRefusedException {
         List<TensorError> errors = new ArrayList<>();
         for (Map.Entry<Component, List<String>> each : written.entrySet()) {
-            Written own = new Written(each.getKey());
+            Written own = new Written(each.getKey(), written.keySet());
             for (String place : each.getValue()) {
                 own.add(place);
             }

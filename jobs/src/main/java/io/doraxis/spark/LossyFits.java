@@ -158,13 +158,20 @@ final class LossyFits implements Closeable {
         TensorData factors = inputs.adapter(plan.factors(weight.name(), 0));
         OutputTensor inFloat32 = new OutputTensor(0, weight, Dtype.F32);
         byte[] merged = new TensorMerge(plan, inFloat32, adapter -> factors).whole(bytes, lanes);
-        FactoredDelta delta = FactoredDelta.of(wanted.module(), factors);
+        FloatMatrix left = FloatMatrix.zeros(base.rows(), 0);
+        FloatMatrix right = FloatMatrix.zeros(0, base.columns());
+        // kept by no other form: then those of LoHa may be far larger than the layer
+        if (wanted.forms().contains(LossyForm.REFITTED_MAGNITUDE)) {
+            FactoredDelta delta = FactoredDelta.of(wanted.module(), factors);
+            left = FloatMatrix.of(delta.left());
+            right = FloatMatrix.of(delta.right());
+        }
         return new LossyLayer(
                 wanted.module().name(),
                 base,
                 matrix(merged, Dtype.F32, weight),
-                FloatMatrix.of(delta.left()),
-                FloatMatrix.of(delta.right()),
+                left,
+                right,
                 wanted.module().scale());
     }
 

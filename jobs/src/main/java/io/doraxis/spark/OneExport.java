@@ -277,7 +277,7 @@ final class OneExport {
     private SharedBase base() throws Refusal, IOException {
         try {
             SharedBase base = SharedBase.at(store, request.base());
-            bytesRead += base.audit().reading().bytesRead();
+            bytesRead += base.takeBytesRead();
             return base;
         } catch (ReadCheckpoint.UnreadableException e) {
             throw new Refusal(Code.UNSUPPORTED_BASE, e.getMessage());

@@ -15,6 +15,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * A base model of exports. Thousands of them name the same one, so a process keeps the last few: headers, names, and the
@@ -28,10 +29,12 @@ final class SharedBase {
     private final BaseModel model;
     private final Map<String, StoredObject> files = new HashMap<>();
     private final Map<String, double[]> rowNorms = new ConcurrentHashMap<>();
+    private final AtomicLong bytesRead;
 
     private SharedBase(CheckpointAudit audit) {
         this.audit = audit;
         this.model = new BaseModel(audit.contents().index());
+        this.bytesRead = new AtomicLong(audit.reading().bytesRead());
         for (Part part : audit.contents().parts()) {
             part.index().tensors().forEach(tensor -> files.put(tensor.name(), part.file()));
         }
@@ -67,6 +70,11 @@ final class SharedBase {
 
     BaseModel model() {
         return model;
+    }
+
+    /** Bytes that were read for its headers; none for all but the first export that asks, as they were read once. */
+    long takeBytesRead() {
+        return bytesRead.getAndSet(0);
     }
 
     /** A tensor, its elements in the order of its shape. */

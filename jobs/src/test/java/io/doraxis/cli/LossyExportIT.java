@@ -203,6 +203,24 @@ class LossyExportIT {
     }
 
     @Test
+    void factorsThatWouldBeLargerThanTheirLayerAreNotKept() throws Exception {
+        float[] linear = normal(1, OUT * IN, 1);
+        folder.write(
+                "input.safetensors",
+                Tensor.ofFloats(LINEAR + ".alpha", Shape.of(), 8),
+                Tensor.ofFloats(LINEAR + ".hada_w1_a", Shape.of(OUT, 8), normal(3, OUT * 8, 0.2)),
+                Tensor.ofFloats(LINEAR + ".hada_w1_b", Shape.of(8, IN), normal(4, IN * 8, 0.2)),
+                Tensor.ofFloats(LINEAR + ".hada_w2_a", Shape.of(OUT, 8), normal(5, OUT * 8, 0.2)),
+                Tensor.ofFloats(LINEAR + ".hada_w2_b", Shape.of(8, IN), normal(6, IN * 8, 0.2)),
+                Tensor.ofFloats(LINEAR + ".dora_scale", Shape.of(1, IN), drifted(linear, 1, 0.002)));
+        Called called = lossy("0.2", "--verify");
+        assertThat(called.status()).as(called.err()).isZero();
+        assertThat(called.out())
+                .containsPattern("1 LOHA DoRA on inputs -> lossy DoRA of rank [0-9]+\n")
+                .contains("as far off as stated");
+    }
+
+    @Test
     void aRefusalOfTheInputAxisSaysHowFarOffItWouldBe() throws Exception {
         Called called = export();
         assertThat(called.err())

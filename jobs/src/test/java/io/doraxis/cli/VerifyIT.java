@@ -8,6 +8,7 @@ import io.doraxis.tensorfile.Dtype;
 import io.doraxis.tensorfile.SafetensorsWriter.Tensor;
 import io.doraxis.tensorfile.Shape;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
@@ -112,6 +113,25 @@ class VerifyIT {
     }
 
     @Test
+    void aSmallChangeIsHeldAgainstTheErrorToo() throws Exception {
+        folder.write("small.safetensors", faint(2));
+        folder.write("other.safetensors", faint(12));
+        export("small.safetensors", "base.safetensors");
+
+        assertThat(verify("--max-rel-error", "0.5").status()).isZero();
+        String other = folder.at("other.safetensors");
+        assertThat(verify("--source", other).status()).isZero();
+        assertThat(verify("--source", other, "--max-rel-error", "0.5").status()).isEqualTo(Doraxis.CONDITION_MET);
+    }
+
+    /** Changes of some millionths. */
+    private static Tensor[] faint(long seed) {
+        Tensor[] lora = MergeFolder.lora(UNET, seed, 3, 6, 5);
+        lora[2] = Tensor.ofFloats(UNET + ".alpha", Shape.of(), 1e-5f);
+        return lora;
+    }
+
+    @Test
     void aMissingComponentIsNamed() throws Exception {
         export("two.safetensors", "pipeline.safetensors");
         folder.delete("out/text_encoder/adapter_config.json");
@@ -132,6 +152,17 @@ class VerifyIT {
         assertThat(called.out())
                 .contains("compared      2 tensors", "too far off   text_encoder.text_model.lin.weight: ")
                 .doesNotContain("too far off   unet");
+    }
+
+    @Test
+    void aFolderOfAnotherNameIsForWhatTheOthersLeave() throws Exception {
+        export("two.safetensors", "pipeline.safetensors");
+        Files.move(folder.path().resolve("out/text_encoder"), folder.path().resolve("out/words"));
+
+        Called called = verify();
+
+        assertThat(called.status()).as(called.out() + called.err()).isZero();
+        assertThat(called.out()).contains("compared      2 tensors");
     }
 
     @Test

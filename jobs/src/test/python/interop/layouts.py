@@ -35,6 +35,8 @@ CONFIG = "adapter_config.json"
 LORA_KEYS = re.compile(r"\.(lora_(up|down|A|B)\.weight|dora_scale|lora_magnitude_vector(\.weight)?)$")
 # of the base of extra_unknown_keys no layer
 UNPLACED = "lycoris_not_in_base_module"
+# factors that its loader does not find again come back as LoRA
+PRODUCTS = {"lokr_tucker"}
 # what LyCORIS has nothing for
 REFUSED = {
     "peft_bias_lora_only": "biases",
@@ -140,7 +142,8 @@ def main():
                     continue
                 try:
                     error = lycoris_error(case, file)
-                    gone = lost(case, scratch / "there" / case.name, file) if case in others else []
+                    kept = case in others and case.name not in PRODUCTS
+                    gone = lost(case, scratch / "there" / case.name, file) if kept else []
                 except Exception as raised:  # whatever LyCORIS says to what was written
                     print(f"{names} {case.name}: {type(raised).__name__}: {str(raised)[:300]}")
                     wrong += 1

@@ -51,6 +51,14 @@ class ArchitectureTest {
             .resideInAnyPackage("io.doraxis.spark..", "io.doraxis.cli..");
 
     @ArchTest
+    static final ArchRule theReportKnowsNoJobAndNoStore = noClasses()
+            .that()
+            .resideInAPackage("io.doraxis.report..")
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage("io.doraxis.spark..", "io.doraxis.cli..", "io.doraxis.store..");
+
+    @ArchTest
     static final ArchRule jobsKnowNoCommandLine = noClasses()
             .that()
             .resideInAPackage("io.doraxis.spark..")

@@ -6,6 +6,7 @@ import io.doraxis.adapter.Dialect;
 import io.doraxis.adapter.PeftConfig;
 import io.doraxis.catalog.Checkpoint;
 import io.doraxis.catalog.StoredObject;
+import io.doraxis.consumer.FileFacts;
 import io.doraxis.consumer.Prediction;
 import io.doraxis.dora.CheckpointVerdict;
 import io.doraxis.dora.ValueMatch;
@@ -57,6 +58,7 @@ public record CheckpointAudit(
             Dialect dialect,
             CheckpointVerdict verdict,
             ValueMatch values,
+            FileFacts facts,
             Map<String, Prediction> consumers) {}
 
     /** The same, with how often the store was asked again, which the store knows. */

@@ -12,6 +12,7 @@ import io.doraxis.audit.CheckpointAudit.Contents;
 import io.doraxis.audit.CheckpointAudit.Part;
 import io.doraxis.catalog.Checkpoint;
 import io.doraxis.consumer.ConsumerRules;
+import io.doraxis.consumer.FileFacts;
 import io.doraxis.dora.Atlas;
 import io.doraxis.dora.AxisClassifier;
 import io.doraxis.dora.CheckpointVerdict;
@@ -175,6 +176,7 @@ public final class CheckpointAuditor {
         findings.addAll(verdict.findings());
         findings.addAll(oddities(adapter, config));
         FamilyMatch family = family(adapter);
+        FileFacts facts = FileFacts.of(adapter, verdict, config, unread);
         return new Contents(
                 kind,
                 index,
@@ -188,7 +190,8 @@ public final class CheckpointAuditor {
                         DialectClassifier.classify(adapter),
                         verdict,
                         values.orElse(null),
-                        rules.predict(adapter, verdict, config, unread)));
+                        facts,
+                        rules.predict(facts)));
     }
 
     private static List<String> conflicts(

@@ -42,6 +42,9 @@ public final class CheckpointColumns {
     private static final StructOf OUTCOME =
             new StructOf(List.of(new Field("outcome", STRING), new Field("reason", STRING)));
 
+    private static final StructOf FACTS =
+            new StructOf(List.of(new Field("kinds", new ListOf(STRING)), new Field("fault", STRING)));
+
     private CheckpointColumns() {}
 
     /** Where and when a row was made: the same for a whole run. */
@@ -236,6 +239,12 @@ public final class CheckpointColumns {
                 new MapOf(OUTCOME),
                 "What each program does with the file as it is, by program and version.",
                 CheckpointColumns::consumers);
+        adapter(
+                columns,
+                "facts",
+                FACTS,
+                "All that rules can ask of it, by kind of module: later rules are asked without reading the file.",
+                a -> Arrays.asList(a.facts().kinds(), a.facts().fault()));
         add(
                 columns,
                 "peft_export",

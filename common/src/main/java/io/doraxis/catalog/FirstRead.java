@@ -16,6 +16,18 @@ public final class FirstRead {
 
     private FirstRead() {}
 
+    /** Bytes to read of an object, by what its name makes of it: none of one that is ignored. */
+    public static int of(StoredObject object) {
+        if (object.isUnlistable()) {
+            return 0;
+        }
+        return switch (ObjectRole.of(object)) {
+            case WEIGHTS -> ofWeights(object);
+            case ADAPTER_CONFIG, SHARD_INDEX -> ofSideFile(object);
+            default -> 0; // some are side files or cards, which are short
+        };
+    }
+
     /** Bytes to read of a file that may hold tensors: all of a small one. */
     public static int ofWeights(StoredObject file) {
         if (file.size() < WHOLE_BELOW) {

@@ -1,16 +1,11 @@
 package io.doraxis.consumer;
 
-import io.doraxis.adapter.AdapterIndex;
-import io.doraxis.adapter.PeftConfig;
-import io.doraxis.dora.CheckpointVerdict;
-import io.doraxis.tensorfile.Reason;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 
 /** What is known about the programs that read adapters, as versioned rules over facts of the file. */
 public final class ConsumerRules {
@@ -54,35 +49,37 @@ public final class ConsumerRules {
         return consumers.stream().map(Consumer::name).toList();
     }
 
+    /** Names of the facts that the rules ask for. */
+    public List<String> asked() {
+        long bits = 0;
+        for (Consumer consumer : consumers) {
+            for (Rule rule : consumer.rules()) {
+                bits |= rule.required() | rule.forbidden();
+            }
+        }
+        return FileFacts.names(bits);
+    }
+
     /**
      * What each consumer will do with the file, in the order of the rules file.
      *
-     * @param index of a file with at least one module: of anything else no consumer makes anything
-     * @param config of a PEFT directory; null without one, or where it could not be read
-     * @param unread why it could not be read; null otherwise
+     * @param facts of a file with at least one module: of anything else no consumer makes anything
      */
-    public Map<String, Prediction> predict(
-            AdapterIndex index, CheckpointVerdict verdict, PeftConfig config, Reason unread) {
+    public Map<String, Prediction> predict(FileFacts facts) {
         Map<String, Prediction> predictions = new LinkedHashMap<>();
-        if (index.modules().isEmpty()) {
+        if (facts.sets().length == 0) {
             return predictions;
         }
-        long[] factSets = FactSets.of(index, verdict, config, unread);
+        String fault = facts.fault() == null ? "a field of adapter_config.json" : facts.fault();
         for (Consumer consumer : consumers) {
-            predictions.put(consumer.name(), named(consumer.predict(factSets), index, config));
+            predictions.put(consumer.name(), named(consumer.predict(facts.sets()), fault));
         }
         return predictions;
     }
 
-    private static Prediction named(Prediction prediction, AdapterIndex index, PeftConfig config) {
-        if (!prediction.reason().contains(FIELD)) {
-            return prediction;
-        }
-        String fault = index.modules().stream()
-                .map(config::fault)
-                .filter(Objects::nonNull)
-                .findFirst()
-                .orElse("a field of adapter_config.json");
-        return new Prediction(prediction.outcome(), prediction.reason().replace(FIELD, fault));
+    private static Prediction named(Prediction prediction, String fault) {
+        return prediction.reason().contains(FIELD)
+                ? new Prediction(prediction.outcome(), prediction.reason().replace(FIELD, fault))
+                : prediction;
     }
 }

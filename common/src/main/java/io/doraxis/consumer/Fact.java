@@ -2,7 +2,7 @@ package io.doraxis.consumer;
 
 /**
  * What rules can ask of a module, or of the file that it stands in: a fact of the file holds for each of its modules.
- * The names are those of the rules file.
+ * The names are those of the rules file, and stored in the audit table: a fact that comes to mean something else gets another.
  */
 enum Fact {
     LORA,

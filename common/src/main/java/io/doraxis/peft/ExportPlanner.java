@@ -58,8 +58,7 @@ public final class ExportPlanner {
     private Refusal refusal;
     private String reason;
 
-    private ExportPlanner(
-            ExportSource source, BaseModel base, ExportChoices choices, Map<String, Approximation> made) {
+    private ExportPlanner(ExportSource source, BaseModel base, ExportChoices choices, Map<String, Approximation> made) {
         this.made = made;
         this.source = source;
         this.base = base;

@@ -65,6 +65,9 @@ public sealed interface WrittenLayer {
                     factors.stream().map(factor -> matrix(factor, data)).toList();
             int rows = Math.toIntExact(shape.dimOrOne(0));
             int columns = weight.length / Math.max(1, rows);
+            for (int i = 0; i < matrices.size(); i += 2) {
+                requireFit(factors.get(i).name(), matrices.get(i), matrices.get(i + 1), rows, columns);
+            }
             int block = Math.max(1, BLOCK / Math.max(1, columns));
             for (int first = 0; first < rows; first += block) {
                 int count = Math.min(block, rows - first);
@@ -80,6 +83,13 @@ public sealed interface WrittenLayer {
                     weight[at] = (float) (weight[at] + weight[at] * factor[i] + sum[i]);
                 }
             }
+        }
+    }
+
+    private static void requireFit(String name, Matrix left, Matrix right, int rows, int columns) {
+        if (left.rows() != rows || right.columns() != columns || left.columns() != right.rows()) {
+            throw new IllegalArgumentException("%s: [%d, %d] x [%d, %d] is no product for [%d, %d]"
+                    .formatted(name, left.rows(), left.columns(), right.rows(), right.columns(), rows, columns));
         }
     }
 

@@ -197,7 +197,7 @@ class StableNamesTest {
                         + " dora_modules ambiguous_modules contradicting_modules rank_min rank_max alpha_summary dtypes"
                         + " tensors parameters files card total_bytes bytes_read requests retries base_family"
                         + " base_family_score base_match"
-                        + " metadata_claims claim_conflicts consumers peft_export license pickle_globals"
+                        + " metadata_claims claim_conflicts consumers facts peft_export license pickle_globals"
                         + " pickle_verdict warnings status error_code error_message rules_version tool_version"
                         + " scanned_at");
         assertThat(ModuleColumns.COLUMNS.stream().map(Column::name))
@@ -207,12 +207,13 @@ class StableNamesTest {
                         .split(" "));
         assertThat(AtlasColumns.COLUMNS.stream().map(Column::name))
                 .containsExactly("base", "module", "weight_shape", "dtype", "row_norms", "col_norms");
+        assertThat(ChangeColumns.COLUMNS.stream().map(Column::name)).containsExactly("uri", "change");
     }
 
     @Test
     void tables() {
-        assertThat(List.of(CheckpointColumns.NAME, ModuleColumns.NAME, AtlasColumns.NAME))
-                .containsExactly("checkpoints", "modules", "atlas");
+        assertThat(List.of(CheckpointColumns.NAME, ModuleColumns.NAME, ChangeColumns.NAME, AtlasColumns.NAME))
+                .containsExactly("checkpoints", "modules", "changes", "atlas");
     }
 
     private static void are(Enum<?>[] constants, String names) {

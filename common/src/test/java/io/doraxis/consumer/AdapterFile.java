@@ -101,6 +101,11 @@ final class AdapterFile {
             TensorIndex index, TensorData data, PeftConfig config, Reason unread) {
         AdapterIndex adapter = AdapterIndex.of(index, data, config);
         CheckpointVerdict verdict = AxisClassifier.classify(adapter.modules(), adapter.claims(), data);
-        return ConsumerRules.bundled().predict(adapter, verdict, config, unread);
+        FileFacts facts = FileFacts.of(adapter, verdict, config, unread);
+        Map<String, Prediction> predictions = ConsumerRules.bundled().predict(facts);
+        assertThat(ConsumerRules.bundled().predict(FileFacts.stored(facts.kinds(), facts.fault())))
+                .as("as predicted from what a table keeps")
+                .isEqualTo(predictions);
+        return predictions;
     }
 }

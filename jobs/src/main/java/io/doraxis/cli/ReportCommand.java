@@ -4,6 +4,7 @@ import io.doraxis.report.ReportFormat;
 import io.doraxis.spark.ReportJob;
 import io.doraxis.store.ObjectStore;
 import io.doraxis.store.OutputFile;
+import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.util.concurrent.Callable;
 import org.apache.spark.sql.SparkSession;
@@ -18,7 +19,12 @@ import picocli.CommandLine.Spec;
         name = "report",
         description = "Writes a report on an audit's tables: a page that needs no network, or a file for a CI system.",
         exitCodeListHeading = "%nExit status:%n",
-        exitCodeList = {"0:done", "1:there is no audit, or the job failed", "64:wrong usage"})
+        exitCodeList = {"0:done", "1:there is no audit, or the job failed", "64:wrong usage"},
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  doraxis report --audit audit --output report.html",
+            "  doraxis report --audit audit --output summary.md --format markdown"
+        })
 final class ReportCommand implements Callable<Integer> {
     private static final int READS_IN_FLIGHT = 8;
 
@@ -68,20 +74,32 @@ final class ReportCommand implements Callable<Integer> {
      * @throws IOException if not
      */
     static void check(SparkSession spark, String output) throws IOException {
-        OutputFile.create(store(spark), output).close();
+        open(spark, output).close();
     }
 
     /** The file appears when all of it is written. */
     static void write(SparkSession spark, String audit, String run, String output, ReportFormat format)
             throws IOException {
         ReportJob job = new ReportJob(spark, audit, run, Doraxis.COMMAND);
-        try (OutputFile file = OutputFile.create(store(spark), output)) {
+        try (OutputFile file = open(spark, output)) {
             job.write(format, file.stream());
             file.publish();
         }
     }
 
-    private static ObjectStore store(SparkSession spark) {
-        return new ObjectStore(spark.sparkContext().hadoopConfiguration());
+    private static OutputFile open(SparkSession spark, String output) throws IOException {
+        ObjectStore store = new ObjectStore(spark.sparkContext().hadoopConfiguration());
+        if (isFolder(store, output)) {
+            throw new IOException("the report is to be a file, and this is a folder: " + output);
+        }
+        return OutputFile.create(store, output);
+    }
+
+    private static boolean isFolder(ObjectStore store, String output) throws IOException {
+        try {
+            return !store.isFile(output);
+        } catch (FileNotFoundException e) {
+            return false;
+        }
     }
 }

@@ -31,6 +31,11 @@ import picocli.CommandLine.Spec;
             "3:it is further off than it may be",
             "4:what it holds, its source or the base cannot be merged",
             "64:wrong usage"
+        },
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  doraxis verify exported --source style.safetensors --base model.safetensors",
+            "  doraxis verify exported --max-rel-error 0.05 --format json"
         })
 final class VerifyCommand implements Callable<Integer> {
     /** Of what is exact: products in float32 are this near, and nearer. */

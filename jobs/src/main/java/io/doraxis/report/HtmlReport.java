@@ -41,6 +41,9 @@ public final class HtmlReport {
         String template = resource("report.html");
         int at = template.indexOf(ROWS); // of the template: a file may be called so too
         out.write(bytes(filled(template.substring(0, at), parts)));
+        if (!rows.hasNext()) {
+            out.write(bytes(RowChunk.of(List.of(), report.programs()).element())); // the columns, without a row
+        }
         while (rows.hasNext()) {
             out.write(bytes(rows.next().element()));
         }

@@ -24,8 +24,6 @@ import java.util.zip.DeflaterOutputStream;
  * @param element the page's element that holds them
  */
 public record RowChunk(int rows, String element) implements Serializable {
-    private static final long serialVersionUID = 1;
-
     private static final ObjectMapper JSON = new ObjectMapper();
 
     /** @param programs in the order of the report */

@@ -23,7 +23,8 @@ import org.apache.spark.util.LongAccumulator;
 
 /** The audit: list, group, read, classify, write; then the run's own record, whose presence completes the run. */
 public final class AuditJob {
-    private static final int CHECKPOINTS_PER_TASK = 10_000;
+    private static final int OBJECTS_PER_TASK = 10_000;
+    private static final long BYTES_PER_TASK = 1L << 30;
     private static final int LISTERS_PER_CORE = 4;
 
     private final SparkSession spark;
@@ -55,20 +56,20 @@ public final class AuditJob {
                 options.previous() == null ? null : PreviousRun.open(spark, run.store(), options.previous());
         String objection = previous == null
                 ? null
-                : previous.objection(options, stamp.rulesVersion(), Tables.schema(CheckpointColumns.of(stamp)));
+                : previous.objection(options, ConsumerRules.bundled(), Tables.schema(CheckpointColumns.of(stamp)));
         boolean carry = previous != null && objection == null;
         RunFolder output = run.begin(options.output(), progress);
         JobRun.Stores stores = run.stores();
         progress.listing();
         Listed listed;
         try (Listing listing = listing(run, stores)) {
-            long objects = listing.count();
-            JavaRDD<ListedFolder> folders = listing.folders(
-                    run.tasks(objects, CHECKPOINTS_PER_TASK), previous == null ? null : previous.files());
+            Listing.Size size = listing.size();
+            int tasks = Math.max(run.tasks(size.objects(), OBJECTS_PER_TASK), run.tasks(size.bytes(), BYTES_PER_TASK));
+            JavaRDD<ListedFolder> folders = listing.folders(tasks, previous == null ? null : previous.files());
             listed = folders.map(folder -> Listed.of(folder, carry)).fold(Listed.NOTHING, Listed::plus);
-            if (listed.objects() != objects) {
+            if (listed.objects() != size.objects()) {
                 throw new IllegalStateException(
-                        "%d objects were listed and %d accounted for".formatted(objects, listed.objects()));
+                        "%d objects were listed and %d accounted for".formatted(size.objects(), listed.objects()));
             }
             JavaRDD<Revision> revisions =
                     folders.flatMap(folder -> folder.revisions(carry).iterator());
@@ -78,7 +79,8 @@ public final class AuditJob {
         }
         RunRecord.SincePrevious since = previous == null
                 ? null
-                : new RunRecord.SincePrevious(previous.runId(), listed.changes(), listed.carriedOver(), objection);
+                : new RunRecord.SincePrevious(
+                        previous.runId(), previous.rulesVersion(), listed.changes(), listed.carriedOver(), objection);
         RunRecord record = new RunTotals(spark, output).record(stamp, options, listed, since, run.seconds());
         output.complete(RunRecordJson.write(record));
         return record;
@@ -104,7 +106,8 @@ public final class AuditJob {
         LongAccumulator done = spark.sparkContext().longAccumulator("checkpoints");
         LongAccumulator failed = spark.sparkContext().longAccumulator("unreadable");
         progress.watch(done, failed);
-        AuditCheckpoints audit = new AuditCheckpoints(stores, stamp, options, atlas, done, failed, JobRun.taskAttempts(spark));
+        AuditCheckpoints audit =
+                new AuditCheckpoints(stores, stamp, options, atlas, done, failed, JobRun.taskAttempts(spark));
         JavaRDD<Revision> others = revisions.filter(revision -> !revision.isCarriedOver());
         if (previous != null) {
             others.persist(StorageLevel.MEMORY_AND_DISK()); // few, from all that was listed
@@ -115,7 +118,7 @@ public final class AuditJob {
         Dataset<Row> kept =
                 options.modules() ? rows.persist(StorageLevel.DISK_ONLY()) : rows; // read once, written twice
         CarriedRows carried = new CarriedRows(spark, previous, others, listed);
-        carried.with(CheckpointColumns.NAME, kept.drop(AuditCheckpoints.MODULES))
+        carried.withCheckpoints(kept.drop(AuditCheckpoints.MODULES))
                 .write()
                 .parquet(output.table(CheckpointColumns.NAME));
         if (options.modules()) {
@@ -123,7 +126,7 @@ public final class AuditJob {
                             .explode(functions.col(AuditCheckpoints.MODULES))
                             .as("module"))
                     .select("module.*");
-            carried.with(ModuleColumns.NAME, modules).write().parquet(output.table(ModuleColumns.NAME));
+            carried.withModules(modules).write().parquet(output.table(ModuleColumns.NAME));
             kept.unpersist();
         }
         if (previous != null) {

@@ -17,11 +17,16 @@ import org.apache.spark.sql.SparkSession;
 record CarriedRows(SparkSession spark, PreviousRun previous, JavaRDD<Revision> others, Listed listed) {
     private static final long ROWS_PER_FILE = 1_000_000;
 
-    /** The rows of a table with those that were carried over. */
-    Dataset<Row> with(String table, Dataset<Row> rows) {
+    Dataset<Row> withCheckpoints(Dataset<Row> rows) {
         return listed.carriedOver() == 0
                 ? rows
-                : rows.unionByName(previous.carriedOver(table, table(others), listed.notCarriedOver()));
+                : rows.unionByName(previous.checkpoints(table(others), listed.notCarriedOver()));
+    }
+
+    Dataset<Row> withModules(Dataset<Row> rows) {
+        return listed.carriedOver() == 0
+                ? rows
+                : rows.unionByName(previous.modules(table(others), listed.notCarriedOver()));
     }
 
     /** The checkpoints that are not as the previous run found them. */

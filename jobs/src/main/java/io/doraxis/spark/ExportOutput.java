@@ -115,15 +115,22 @@ final class ExportOutput {
         }
     }
 
-    /** Writes adapters, or the one file of another layout; weights are the last of each. */
-    void write(ExportPlan plan, ExportWriter writer, Map<String, String> provenance, String digest)
+    /**
+     * Writes adapters, or the one file of another layout. Weights get their names last, and nothing else does before they are
+     * computed: what is refused until then leaves an earlier export as it is.
+     */
+    void write(ExportPlan plan, ExportWriter writer, Provenance provenance, String digest)
             throws IOException, MergeRefusedException {
-        Map<String, String> metadata = new TreeMap<>(provenance);
+        Map<String, String> metadata = new TreeMap<>(provenance.metadata(plan));
         metadata.put(MergeOutput.DIGEST, digest);
         for (PeftAdapter made : plan.adapters()) {
-            writeText(place(made) + "/" + CONFIG, AdapterConfigJson.of(made));
             try (OutputFile weights = OutputFile.create(store, place(made) + "/" + WEIGHTS)) {
                 writer.write(made, plan, metadata, weights.stream());
+                if (made == plan.adapters().get(0)) {
+                    removeOtherForm(plan);
+                    writeCards(plan, provenance);
+                }
+                writeText(place(made) + "/" + CONFIG, AdapterConfigJson.of(made));
                 publish(weights);
             }
         }
@@ -133,8 +140,19 @@ final class ExportOutput {
             try (OutputFile file =
                     OutputFile.create(store, uri + "/" + plan.file().name())) {
                 writer.write(plan, all, file.stream());
+                writeCards(plan, provenance);
                 publish(file);
             }
+        }
+    }
+
+    /** An earlier export's one adapter in the directory itself, which PEFT would read in place of those below it. */
+    private void removeOtherForm(ExportPlan plan) throws IOException {
+        if (plan.adapters().stream().noneMatch(made -> made.folder().isEmpty())) {
+            for (String file : ALL_WEIGHTS) {
+                store.delete(uri + "/" + file);
+            }
+            store.delete(uri + "/" + CONFIG);
         }
     }
 

@@ -125,13 +125,9 @@ final class ExportVerifier {
             this.component = component;
         }
 
-        void add(String place) throws IOException {
-            Contents contents;
-            try {
-                contents = ReadCheckpoint.read(store, place, true).contents();
-            } catch (ReadCheckpoint.UnreadableException e) {
-                throw new IOException(e.getMessage());
-            }
+        void add(String place) throws IOException, MergeRefusedException {
+            Contents contents =
+                    PreparedMerge.read(store, place, Code.NOT_AN_ADAPTER).contents();
             stated.putAll(LossyErrors.read(contents.index().metadata()));
             AdapterValues own = new AdapterValues(store, contents.parts().get(0).file());
             if (contents.config() != null) {
@@ -166,7 +162,9 @@ final class ExportVerifier {
                 return MergePlanner.plan(
                         new TensorIndex(own, Map.of(), base.dataStart(), List.of()), adapters, null, true);
             } catch (MergeRefusedException e) {
-                if (e.code() == Code.NOTHING_MATCHED && !layers.isEmpty()) {
+                boolean hasLayers =
+                        base.tensors().stream().filter(this::isOwn).anyMatch(tensor -> layer(tensor) != null);
+                if (e.code() == Code.NOTHING_MATCHED && hasLayers) {
                     return null;
                 }
                 throw e;
@@ -276,12 +274,23 @@ final class ExportVerifier {
             for (TensorInfo tensor : base.tensors()) {
                 boolean changed =
                         touches(source, tensor) || touches(made, own.called(tensor)) || own.layer(tensor) != null;
-                if (changed && FloatDecoder.decodes(tensor.dtype()) && own.isOwn(tensor)) {
-                    errors.add(compare(tensor, source, own, made));
+                if (changed && own.isOwn(tensor)) {
+                    requireNumbers(tensor, source);
+                    if (FloatDecoder.decodes(tensor.dtype())) {
+                        errors.add(compare(tensor, source, own, made));
+                    }
                 }
             }
         }
         return errors;
+    }
+
+    /** Integers, which layers that are saved whole may have, are not compared; of weights that are merged nothing is left out. */
+    private static void requireNumbers(TensorInfo tensor, MergePlan source) throws MergeRefusedException {
+        if (source.weights().containsKey(tensor.name()) && !FloatDecoder.decodes(tensor.dtype())) {
+            throw new MergeRefusedException(
+                    Code.UNSUPPORTED_BASE, tensor.name() + " is of type " + tensor.dtype() + ", which is not compared");
+        }
     }
 
     private static boolean touches(MergePlan plan, TensorInfo tensor) {

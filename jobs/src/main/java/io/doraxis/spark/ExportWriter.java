@@ -81,7 +81,7 @@ final class ExportWriter {
             long memory = 2 * direction.weight().bytes();
             Memory.take(memory);
             try {
-                if (isSurelyWhole(direction, data)) {
+                if (isSurelyCopied(direction, data)) {
                     continue;
                 }
                 DirectionNorms taken = DirectionNorms.of(
@@ -98,8 +98,8 @@ final class ExportWriter {
         return cancelled;
     }
 
-    /** Whether a direction is not needed itself, and the norms of the base weight, which is read once, tell that it is none of nothing. */
-    private boolean isSurelyWhole(Direction direction, TensorData data) throws IOException {
+    /** Whether a magnitude is copied, and the norms of the base's rows, which exports share, tell that no row is cancelled. */
+    private boolean isSurelyCopied(Direction direction, TensorData data) throws IOException {
         AdapterModule module = direction.module();
         return module.hasDora()
                 && direction.axis() == ModuleAxis.OUTPUT

@@ -18,6 +18,7 @@ import org.slf4j.MDC;
 /** What every job needs around its work: when it began, the stores, its place in the output, the number of tasks. */
 final class JobRun {
     private static final int MAX_TASKS = 20_000;
+    private static final String LOGGED_RUN_ID = "mdc.run_id"; // Spark hands what begins with mdc. to tasks' loggers
 
     private final Instant started = Instant.now();
     private final SparkSession spark;
@@ -59,15 +60,15 @@ final class JobRun {
     }
 
     /**
-     * Makes the output ready: from here on the run leaves something, and what it logs, its tasks too, has its run_id.
+     * Makes the output ready: from here on the run leaves something, and what it logs, its tasks too, names it.
      *
      * @throws IOException if nothing can be written there
      */
     RunFolder begin(String output, Progress progress) throws IOException {
         RunFolder folder = RunFolder.begin(store, output, started, Tables.NAMES);
         folder.unfinished().forEach(progress::removedUnfinishedRun);
-        MDC.put("run_id", folder.runId());
-        spark.sparkContext().setLocalProperty("mdc.run_id", folder.runId()); // Spark's way to the logs of tasks
+        MDC.put(LOGGED_RUN_ID, folder.runId());
+        spark.sparkContext().setLocalProperty(LOGGED_RUN_ID, folder.runId());
         return folder;
     }
 

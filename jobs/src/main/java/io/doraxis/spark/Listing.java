@@ -1,6 +1,7 @@
 package io.doraxis.spark;
 
 import io.doraxis.catalog.EarlierCheckpoint;
+import io.doraxis.catalog.FirstRead;
 import io.doraxis.catalog.FolderCards;
 import io.doraxis.catalog.FolderCards.Placed;
 import io.doraxis.catalog.FolderGrouping;
@@ -33,13 +34,17 @@ final class Listing implements AutoCloseable {
     /** Marks a row that brings an object, listed in its own row, to those of another key. */
     private static final String CARD = "card";
 
+    /** To be read of an object at first. */
+    private static final String BYTES = "bytes";
+
     private static final StructType SCHEMA = new StructType()
             .add("key", DataTypes.StringType)
             .add("uri", DataTypes.StringType)
             .add("size", DataTypes.LongType)
             .add("etag", DataTypes.StringType)
             .add("modified", DataTypes.LongType)
-            .add(CARD, DataTypes.BooleanType);
+            .add(CARD, DataTypes.BooleanType)
+            .add(BYTES, DataTypes.LongType);
 
     /** Of an object that the previous run found: its checkpoint then, and whether that one's row may stand. */
     private static final String CHECKPOINT = "checkpoint";
@@ -88,8 +93,14 @@ final class Listing implements AutoCloseable {
         return new StoredObject(row.getString(1), row.getLong(2), row.getString(3), row.getLong(4));
     }
 
-    long count() {
-        return objects.filter(functions.not(functions.col(CARD))).count();
+    /** What there is to do: objects, and the bytes to read of them at first. */
+    record Size(long objects, long bytes) {}
+
+    Size size() {
+        Row sums = objects.filter(functions.not(functions.col(CARD)))
+                .agg(functions.count(BYTES), functions.coalesce(functions.sum(BYTES), functions.lit(0L)))
+                .first();
+        return new Size(sums.getLong(0), sums.getLong(1));
     }
 
     /** The objects as groups that may form checkpoints, in that many tasks. */
@@ -147,7 +158,8 @@ final class Listing implements AutoCloseable {
         }
 
         private static Row row(String key, StoredObject object, boolean card) {
-            return RowFactory.create(key, object.uri(), object.size(), object.etag(), object.modified(), card);
+            return RowFactory.create(key, object.uri(), object.size(), object.etag(), object.modified(), card, (long)
+                    FirstRead.of(object));
         }
 
         @Override
@@ -219,10 +231,10 @@ final class Listing implements AutoCloseable {
             List<StoredObject> cards = new ArrayList<>();
             Map<String, List<Row>> earlier = new TreeMap<>();
             while (ahead != null && ahead.getString(0).equals(key)) {
-                if (ahead.isNullAt(6)) {
+                if (ahead.isNullAt(7)) {
                     (ahead.getBoolean(5) ? cards : objects).add(object(ahead));
                 } else {
-                    earlier.computeIfAbsent(ahead.getString(6), uri -> new ArrayList<>())
+                    earlier.computeIfAbsent(ahead.getString(7), uri -> new ArrayList<>())
                             .add(ahead);
                 }
                 step();
@@ -244,7 +256,7 @@ final class Listing implements AutoCloseable {
                     files.add(object(row));
                 }
             }
-            return new EarlierCheckpoint(uri, files, card, rows.get(0).getBoolean(7));
+            return new EarlierCheckpoint(uri, files, card, rows.get(0).getBoolean(8));
         }
     }
 }

@@ -222,8 +222,7 @@ final class OneExport {
             ExportWriter.requirePossible(plan);
             seconds.put("plan", since(started) - seconds.getOrDefault("fit", 0.0));
             long writing = System.nanoTime();
-            output.writeCards(plan, provenance(adapter));
-            output.write(plan, writer, provenance(adapter).metadata(plan), digest);
+            output.write(plan, writer, provenance(adapter), digest);
             seconds.put("write", since(writing));
             copied = writer.copied();
             computed = writer.computed();
@@ -248,6 +247,9 @@ final class OneExport {
                     new TextEncoderNames(request.settings().choices().layout().naming(), prepared.base.model());
             verified = new ExportVerifier(store, prepared.inputs, base, names, lanes).verify(plan, output::place);
         } catch (MergeRefusedException e) {
+            if (e.code() == MergeRefusedException.Code.NOT_AN_ADAPTER) {
+                throw new IOException(e.getMessage(), e); // what was written has come out unreadable
+            }
             notVerified(e.getMessage());
             return;
         }

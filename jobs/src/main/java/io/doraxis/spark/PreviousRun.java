@@ -2,6 +2,7 @@ package io.doraxis.spark;
 
 import static org.apache.spark.sql.functions.broadcast;
 import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.lit;
 import static org.apache.spark.sql.functions.udf;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
@@ -12,17 +13,24 @@ import io.doraxis.audit.CheckpointColumns;
 import io.doraxis.audit.ModuleColumns;
 import io.doraxis.catalog.FolderGrouping;
 import io.doraxis.catalog.StoredObject;
+import io.doraxis.consumer.ConsumerRules;
+import io.doraxis.consumer.FileFacts;
 import io.doraxis.store.ObjectStore;
 import io.doraxis.store.RunFolder;
 import io.doraxis.tensorfile.Reason;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.api.java.UDF1;
 import org.apache.spark.sql.types.DataTypes;
@@ -114,6 +122,17 @@ final class PreviousRun {
         return record.path("run_id").asText();
     }
 
+    String rulesVersion() {
+        return record.path("rules_version").asText();
+    }
+
+    /** That its rows can tell. */
+    private Set<String> facts() {
+        Set<String> facts = new HashSet<>();
+        record.path("facts").forEach(fact -> facts.add(fact.asText()));
+        return facts;
+    }
+
     private Dataset<Row> table(String name) {
         return Tables.reader(spark).parquet(table(folder, name, runId()));
     }
@@ -123,7 +142,7 @@ final class PreviousRun {
      *
      * @throws IOException if the store fails
      */
-    String objection(AuditOptions options, String rulesVersion, StructType columns) throws IOException {
+    String objection(AuditOptions options, ConsumerRules rules, StructType columns) throws IOException {
         JsonNode then = record.path("options");
         String atlas = then.path("atlas").isNull() ? null : then.path("atlas").asText();
         if (!options.values().name().equals(then.path("values").asText())) {
@@ -138,8 +157,8 @@ final class PreviousRun {
         if (options.modules() && !then.path("modules").asBoolean()) {
             return "it has no modules table";
         }
-        if (!rulesVersion.equals(record.path("rules_version").asText())) {
-            return "its rules were " + record.path("rules_version").asText();
+        if (!rules.version().equals(rulesVersion()) && !facts().containsAll(rules.asked())) {
+            return "its rules were " + rulesVersion() + ", and today's ask for more";
         }
         boolean sameColumns = isOf(columns, CheckpointColumns.NAME)
                 && (!options.modules() || isOf(Tables.schema(ModuleColumns.COLUMNS), ModuleColumns.NAME));
@@ -191,21 +210,52 @@ final class PreviousRun {
                         "file.etag",
                         "coalesce(unix_millis(file.mtime), " + StoredObject.UNKNOWN_TIME + ") AS modified",
                         "file.isCard AS card",
+                        "0L AS bytes",
                         "checkpoint",
                         "settled");
     }
 
     /**
-     * The rows of one of its tables that stand.
+     * The rows of its checkpoints that stand, with what today's rules make of them.
      *
-     * @param others the uris of checkpoints whose rows do not
+     * @param others the uris of checkpoints whose rows do not stand
      * @param count of them
      */
-    Dataset<Row> carriedOver(String name, Dataset<Row> others, long count) {
-        Dataset<Row> rows = table(name);
-        return rows.join(
-                count > MOST_BROADCAST ? others : broadcast(others),
-                others.col("uri").equalTo(rows.col("uri")),
-                "left_anti");
+    Dataset<Row> checkpoints(Dataset<Row> others, long count) {
+        Dataset<Row> rows = without(others, count, CheckpointColumns.NAME);
+        String today = ConsumerRules.bundled().version();
+        if (rulesVersion().equals(today)) {
+            return rows;
+        }
+        UDF1<Row, Map<String, Row>> predicted = PreviousRun::predicted;
+        return rows.withColumn(
+                        "consumers",
+                        udf(predicted, rows.schema().apply("consumers").dataType())
+                                .apply(col("facts")))
+                .withColumn("rules_version", lit(today));
+    }
+
+    private static Map<String, Row> predicted(Row facts) {
+        if (facts == null) {
+            return null; // no adapter
+        }
+        FileFacts stored = FileFacts.stored(facts.getList(0), facts.getString(1));
+        Map<String, Row> consumers = new HashMap<>();
+        ConsumerRules.bundled()
+                .predict(stored)
+                .forEach((name, prediction) -> consumers.put(
+                        name, RowFactory.create(prediction.outcome().name(), prediction.reason())));
+        return consumers;
+    }
+
+    /** The same of their modules. */
+    Dataset<Row> modules(Dataset<Row> others, long count) {
+        return without(others, count, ModuleColumns.NAME);
+    }
+
+    private Dataset<Row> without(Dataset<Row> others, long count, String table) {
+        Dataset<Row> rows = table(table);
+        Dataset<Row> named = count > MOST_BROADCAST ? others : broadcast(others);
+        return rows.join(named, named.col("uri").equalTo(rows.col("uri")), "left_anti");
     }
 }

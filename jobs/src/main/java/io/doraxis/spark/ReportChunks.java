@@ -8,7 +8,7 @@ import java.util.List;
 import org.apache.spark.api.java.function.FlatMapFunction;
 import org.apache.spark.sql.Row;
 
-/** Makes a piece of the page of a partition, so that the driver has only to write it. */
+/** Makes a piece of the page of each partition, so that the driver has only to write it. */
 final class ReportChunks implements FlatMapFunction<Iterator<Row>, RowChunk> {
     private static final long serialVersionUID = 1;
 
@@ -24,8 +24,6 @@ final class ReportChunks implements FlatMapFunction<Iterator<Row>, RowChunk> {
     public Iterator<RowChunk> call(Iterator<Row> partition) {
         List<ReportRow> shown = new ArrayList<>();
         partition.forEachRemaining(row -> shown.add(rows.of(row)));
-        return shown.isEmpty()
-                ? List.<RowChunk>of().iterator()
-                : List.of(RowChunk.of(shown, programs)).iterator();
+        return List.of(RowChunk.of(shown, programs)).iterator();
     }
 }

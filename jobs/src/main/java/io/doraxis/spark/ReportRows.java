@@ -6,6 +6,7 @@ import static org.apache.spark.sql.functions.exists;
 import static org.apache.spark.sql.functions.filter;
 import static org.apache.spark.sql.functions.lit;
 import static org.apache.spark.sql.functions.map_values;
+import static org.apache.spark.sql.functions.not;
 import static org.apache.spark.sql.functions.size;
 import static org.apache.spark.sql.functions.when;
 
@@ -54,8 +55,8 @@ final class ReportRows implements Serializable {
         Column readable = col("status").isin("OK", "SKIPPED");
         Column adapter = coalesce(col("kind").equalTo("ADAPTER"), lit(false));
         Column verdict = when(any(Outcome.SILENTLY_WRONG), lit(Verdict.SILENTLY_WRONG.ordinal()))
-                .when(readable.unary_$bang(), lit(Verdict.UNREADABLE.ordinal()))
-                .when(adapter.unary_$bang(), lit(Verdict.NO_ADAPTER.ordinal()))
+                .when(not(readable), lit(Verdict.UNREADABLE.ordinal()))
+                .when(not(adapter), lit(Verdict.NO_ADAPTER.ordinal()))
                 .when(col("axis").equalTo(CheckpointAxis.AMBIGUOUS.name()), lit(Verdict.AMBIGUOUS.ordinal()))
                 .when(any(Outcome.PARTIAL).or(any(Outcome.REJECTS)), lit(Verdict.NOT_EVERYWHERE.ordinal()))
                 .otherwise(lit(Verdict.RIGHT.ordinal()));

@@ -2,6 +2,7 @@ package io.doraxis.spark;
 
 import com.fasterxml.jackson.annotation.JsonPropertyOrder;
 import io.doraxis.catalog.Change;
+import java.util.List;
 import java.util.Map;
 
 /**
@@ -13,6 +14,7 @@ import java.util.Map;
  * @param findings warnings by code
  * @param requests of this run, each counted once, and {@code bytes_read} too: those of rows that were carried over are not in it
  * @param retries tries of those requests beyond the first; those of listings and writes are the stores' own
+ * @param facts that were looked for, which rules may ask of its rows
  * @param previous null without one
  */
 @JsonPropertyOrder(alphabetic = false)
@@ -38,16 +40,22 @@ public record RunRecord(
         long requests,
         long bytes_read,
         long retries,
+        List<String> facts,
         SincePrevious previous) {
 
     /**
      * What became of the checkpoints since the previous run: {@code checkpoints = NEW + CHANGED + UNCHANGED}.
      *
+     * @param rules_version of that run; where it is another, predictions of rows that stand were made from their facts
      * @param carried_over unchanged ones whose rows stand; the others were read
      * @param read_again_because why none stands; null where they may
      */
     public record SincePrevious(
-            String run_id, Map<Change, Long> changes, long carried_over, String read_again_because) {}
+            String run_id,
+            String rules_version,
+            Map<Change, Long> changes,
+            long carried_over,
+            String read_again_because) {}
 
     /** Checkpoints to which a program does that; all programs together when it is null. */
     public long outcomes(String consumer, String outcome) {

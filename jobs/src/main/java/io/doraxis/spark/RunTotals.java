@@ -11,6 +11,7 @@ import static org.apache.spark.sql.functions.when;
 
 import io.doraxis.audit.CheckpointColumns;
 import io.doraxis.audit.CheckpointColumns.Stamp;
+import io.doraxis.consumer.FileFacts;
 import io.doraxis.store.RunFolder;
 import io.doraxis.tensorfile.Reason;
 import java.util.List;
@@ -91,6 +92,7 @@ final class RunTotals {
                 orZero(sums, 1),
                 orZero(sums, 2),
                 orZero(sums, 5),
+                FileFacts.vocabulary(),
                 previous);
     }
 

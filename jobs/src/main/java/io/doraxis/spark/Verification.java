@@ -24,6 +24,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import org.apache.hadoop.conf.Configuration;
 
@@ -85,7 +86,11 @@ public final class Verification {
      * @throws IOException if the store refuses or fails
      */
     public static Found of(Configuration configuration, Request request) throws MergeRefusedException, IOException {
-        return new Verification(new ObjectStore(configuration), request).found();
+        try {
+            return new Verification(new ObjectStore(configuration), request).found();
+        } catch (IllegalArgumentException e) { // factors that do not fit each other
+            throw new MergeRefusedException(Code.SHAPE_MISMATCH, e.getMessage());
+        }
     }
 
     private Found found() throws MergeRefusedException, IOException {
@@ -99,7 +104,7 @@ public final class Verification {
                 List.of(PreparedMerge.adapter(source, new MergeRequest.Use(origins.source, WHOLE))),
                 request.assumedAxis,
                 true);
-        Map<Component, List<String>> written = places(adapters, changed(weights, plan));
+        Map<Component, List<String>> written = places(adapters, weights, plan);
         MergeRequest.Settings onCpu =
                 new MergeRequest.Settings(request.assumedAxis, true, null, null, DeviceChoice.cpu, KernelChoice.java);
         try (Lanes lanes = new Lanes(Kernels.open(Runtime.getRuntime().availableProcessors(), onCpu, null))) {
@@ -192,25 +197,27 @@ public final class Verification {
         return below;
     }
 
-    private static Set<Component> changed(TensorIndex base, MergePlan plan) {
+    private static Set<Component> components(TensorIndex base, Predicate<String> tensors) {
         return base.tensors().stream()
                 .map(TensorInfo::name)
-                .filter(plan::touches)
+                .filter(tensors)
                 .map(name -> ModulePath.of(name).component())
                 .collect(Collectors.toCollection(() -> EnumSet.noneOf(Component.class)));
     }
 
     /** Where the component that an adapter is for stands in no name, it is the only one that changes. */
-    private Map<Component, List<String>> places(List<String> adapters, Set<Component> changed)
+    private Map<Component, List<String>> places(List<String> adapters, TensorIndex base, MergePlan plan)
             throws MergeRefusedException {
         if (adapters.isEmpty()) {
             return Map.of(Component.ANY, List.of(request.export));
         }
+        Set<Component> known = components(base, name -> true); // one that the source leaves alone must be left alone
+        Set<Component> changed = components(base, plan::touches);
         Component only = changed.size() == 1 ? changed.iterator().next() : Component.ANY;
         Map<Component, List<String>> places = new TreeMap<>();
         for (String folder : adapters) {
             Component named = Component.ofFolder(folder.split("/")[0])
-                    .filter(changed::contains)
+                    .filter(known::contains)
                     .orElse(only);
             places.computeIfAbsent(named, key -> new ArrayList<>()).add(place(folder));
         }

@@ -4,6 +4,7 @@ import java.io.Closeable;
 import java.io.FilterOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
@@ -32,6 +33,9 @@ public final class OutputFile implements Closeable {
     /** A name may be as long as the file system lets it, and that of the temporary file must not be longer. */
     private static final int KEPT_OF_NAME = 60;
 
+    /** Letters of a temporary file's name that tell it from others of the same file. */
+    private static final int OWN_LETTERS = 8;
+
     private final FileSystem fileSystem;
     private final Path path;
     private final Path temporary;
@@ -44,9 +48,7 @@ public final class OutputFile implements Closeable {
         this.fileSystem = fileSystem;
         this.path = path;
         this.temporary = temporary;
-        this.stream = fileSystem instanceof RawLocalFileSystem local
-                ? created(file(local, temporary))
-                : fileSystem.create(temporary, temporary.equals(path));
+        this.stream = created();
         this.out = new DigestOutputStream(new Told(stream), digest);
     }
 
@@ -79,10 +81,16 @@ public final class OutputFile implements Closeable {
                 throw failed(e.getCause());
             }
         }
+    }
 
-        private IOException failed(Throwable cause) {
-            return new IOException("cannot write " + path + ": " + cause.getMessage(), cause);
-        }
+    private IOException failed(Throwable cause) {
+        return new IOException("cannot write " + path + ": " + reason(cause), cause);
+    }
+
+    /** The message of some of Java's errors is a file's name and nothing else: their kind is the reason then. */
+    private static String reason(Throwable cause) {
+        boolean isOnlyName = cause instanceof FileSystemException file && file.getReason() == null;
+        return (isOnlyName ? cause.getClass().getSimpleName() + ": " : "") + cause.getMessage();
     }
 
     /** @throws IOException if nothing can be written there */
@@ -91,8 +99,9 @@ public final class OutputFile implements Closeable {
         FileSystem fileSystem = store.fileSystem(given);
         Path path = fileSystem.makeQualified(given);
         boolean whole = fileSystem.hasPathCapability(path, CommonPathCapabilities.ABORTABLE_STREAM);
-        String name =
-                temporaryPrefix(path.getName()) + UUID.randomUUID().toString().substring(0, 8) + TEMPORARY_SUFFIX;
+        String name = temporaryPrefix(path.getName())
+                + UUID.randomUUID().toString().substring(0, OWN_LETTERS)
+                + TEMPORARY_SUFFIX;
         Path temporary =
                 whole ? path : new Path(path.getParent(), new Path(null, null, name)); // a colon is no scheme's
         try {
@@ -106,6 +115,17 @@ public final class OutputFile implements Closeable {
         return local.pathToFile(path).toPath();
     }
 
+    private OutputStream created() throws IOException {
+        if (fileSystem.getClass() != RawLocalFileSystem.class) { // one that extends it writes in its own way
+            return fileSystem.create(temporary, temporary.equals(path));
+        }
+        try {
+            return created(file((RawLocalFileSystem) fileSystem, temporary));
+        } catch (FileSystemException e) {
+            throw failed(e);
+        }
+    }
+
     /** Hadoop would start a process for every file and folder, to change their permissions to what they are. */
     private static OutputStream created(java.nio.file.Path file) throws IOException {
         if (!Files.isDirectory(file.getParent())) { // perhaps by a link, which the next call would refuse
@@ -114,8 +134,17 @@ public final class OutputFile implements Closeable {
         return Files.newOutputStream(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
     }
 
+    /** Of that file's temporary files, and of no other's: what is cut off of a long name stands as its hash. */
     private static String temporaryPrefix(String name) {
-        return "." + name.substring(0, Math.min(name.length(), KEPT_OF_NAME)) + ".";
+        boolean isLong = name.length() > KEPT_OF_NAME;
+        return "." + (isLong ? name.substring(0, KEPT_OF_NAME) + "-" + Integer.toHexString(name.hashCode()) : name)
+                + ".";
+    }
+
+    private static boolean isLeftover(String name, String prefix) {
+        return name.length() == prefix.length() + OWN_LETTERS + TEMPORARY_SUFFIX.length()
+                && name.startsWith(prefix)
+                && name.endsWith(TEMPORARY_SUFFIX);
     }
 
     /** Removes what processes that were killed while they wrote that file have left of it. */
@@ -129,7 +158,7 @@ public final class OutputFile implements Closeable {
         Path path = ObjectStore.path(folder);
         List<String> prefixes = files.stream().map(OutputFile::temporaryPrefix).toList();
         for (String name : store.names(folder)) {
-            if (name.endsWith(TEMPORARY_SUFFIX) && prefixes.stream().anyMatch(name::startsWith)) {
+            if (prefixes.stream().anyMatch(prefix -> isLeftover(name, prefix))) {
                 store.fileSystem(path).delete(new Path(path, new Path(null, null, name)), false);
             }
         }
@@ -174,7 +203,11 @@ public final class OutputFile implements Closeable {
         }
         if (fileSystem instanceof RawLocalFileSystem local) {
             // Hadoop would delete the earlier file first, and takes a colon in a name for a scheme's
-            Files.move(file(local, temporary), file(local, path), StandardCopyOption.ATOMIC_MOVE);
+            try {
+                Files.move(file(local, temporary), file(local, path), StandardCopyOption.ATOMIC_MOVE);
+            } catch (FileSystemException e) {
+                throw failed(e);
+            }
         } else {
             FileContext.getFileContext(path.toUri(), fileSystem.getConf())
                     .rename(temporary, path, Options.Rename.OVERWRITE);

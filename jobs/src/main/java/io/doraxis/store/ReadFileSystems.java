@@ -40,6 +40,8 @@ final class ReadFileSystems {
         settings.setInt(Constants.MAX_ERROR_RETRIES, 0);
         settings.setInt(Constants.RETRY_LIMIT, 0);
         settings.setInt(Constants.RETRY_THROTTLE_LIMIT, 0);
+        settings.setBoolean(
+                Constants.CHANGE_DETECT_REQUIRE_VERSION, false); // a store without etags has nothing to compare
         long silence =
                 settings.getTimeDuration(Constants.SOCKET_TIMEOUT, LONGEST_SILENCE_MILLIS, TimeUnit.MILLISECONDS);
         settings.setTimeDuration(

@@ -13,7 +13,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -163,12 +162,6 @@ final class Browser implements AutoCloseable {
             }
         }
         return urls;
-    }
-
-    /** A picture of the whole page. */
-    void screenshot(Path png) throws IOException {
-        JsonNode shot = devtools("Page.captureScreenshot", Map.of("captureBeyondViewport", false));
-        Files.write(png, Base64.getDecoder().decode(shot.get("data").asText()));
     }
 
     @Override

@@ -121,6 +121,36 @@ class ExportIT {
     }
 
     @Test
+    void whatIsRefusedWhileItIsComputedLeavesAnEarlierExportAsItIs() throws Exception {
+        folder.write(
+                "infinite.safetensors",
+                MergeFolder.randomTensor(LINEAR + ".lora_down.weight", 2, 1, 5),
+                Tensor.ofFloats(LINEAR + ".lora_up.weight", Shape.of(6, 1), 1, 2, 3, 4, 5, Float.POSITIVE_INFINITY),
+                Tensor.ofFloats(LINEAR + ".alpha", Shape.of(), 0.5f));
+        isRefused(export("infinite.safetensors", "--fold-alpha"), "NOT_FINITE");
+
+        export("lora.safetensors");
+        String config = config();
+        byte[] card = folder.bytes("out/README.md");
+        assertThat(export("infinite.safetensors", "--fold-alpha").status()).isEqualTo(4);
+
+        assertThat(config()).isEqualTo(config);
+        assertThat(folder.bytes("out/README.md")).isEqualTo(card);
+        assertThat(folder.files().stream().filter(name -> name.startsWith("out/")))
+                .containsExactly("out/README.md", "out/adapter_config.json", WEIGHTS);
+    }
+
+    @Test
+    void oneAdapterIsNotLeftAboveSeveral() throws Exception {
+        export("output.safetensors");
+        assertThat(export("input.safetensors", "--input-axis", "ia3-lora").status())
+                .isZero();
+        assertThat(folder.files())
+                .contains("out/1-lora/adapter_config.json", "out/2-ia3/adapter_config.json")
+                .doesNotContain("out/adapter_config.json", WEIGHTS);
+    }
+
+    @Test
     void theInputAxisIsRefusedWithItsFormsAndTheirSizes() throws Exception {
         Called called = export("input.safetensors");
         assertThat(called.err())

@@ -141,6 +141,30 @@ class ReportIT {
     }
 
     @Test
+    void aFolderIsNoReport() {
+        Called called = report("--output", folder.toString());
+        assertThat(called.status()).isEqualTo(1);
+        assertThat(called.err()).startsWith("doraxis: the report is to be a file, and this is a folder: " + folder);
+    }
+
+    @Test
+    void anAuditOfNothingHasAPage() throws IOException {
+        Path page = folder.resolve("nothing.html");
+        Called called = Called.doraxis(
+                "audit",
+                "--input",
+                Files.createDirectories(folder.resolve("empty")).toString(),
+                "--output",
+                folder.resolve("of-nothing").toString(),
+                "--report",
+                page.toString(),
+                "--master",
+                "local[1]");
+        assertThat(called.status()).as(called.err()).isZero();
+        assertThat(Files.readString(page)).contains("data-rows=\"0\"");
+    }
+
+    @Test
     void aRunThatIsNotThereIsSaid() {
         Called called = report("--output", folder.resolve("none.html").toString(), "--run", "r20200101T000000Z-dead");
         assertThat(called.status()).isEqualTo(1);

@@ -77,6 +77,9 @@ class ReportPageIT {
 
     @Test
     void nothingIsAskedForAndNothingGoesWrong() throws IOException {
+        browser.requests(); // of other tests
+        browser.console();
+        visit();
         browser.run(
                 "document.querySelectorAll('#rows td.name button, details summary').forEach(each => each.click());");
         browser.run("document.getElementById('theme').click();");

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.doraxis.tensorfile.Dtype;
 import io.doraxis.tensorfile.SafetensorsWriter.Tensor;
 import io.doraxis.tensorfile.Shape;
 import java.io.IOException;
@@ -119,6 +120,58 @@ class VerifyIT {
 
         assertThat(called.status()).isEqualTo(Doraxis.REFUSED);
         assertThat(called.err()).contains("holds nothing for text_encoder, which the source changes");
+    }
+
+    @Test
+    void aComponentThatTheSourceLeavesAloneIsToBeLeftAlone() {
+        export("two.safetensors", "pipeline.safetensors");
+
+        Called called = verify("--source", folder.at("lora.safetensors"));
+
+        assertThat(called.status()).as(called.err()).isEqualTo(Doraxis.CONDITION_MET);
+        assertThat(called.out())
+                .contains("compared      2 tensors", "too far off   text_encoder.text_model.lin.weight: ")
+                .doesNotContain("too far off   unet");
+    }
+
+    @Test
+    void aBaseOfIntegersIsRefusedRatherThanLeftOut() throws Exception {
+        export("lora.safetensors", "base.safetensors");
+        folder.write(
+                "integers.safetensors", new Tensor("unet.b.lin.weight", Dtype.I8, Shape.of(6, 5), new byte[6 * 5]));
+
+        Called called = verify("--base", folder.at("integers.safetensors"));
+
+        assertThat(called.status()).as(called.out()).isEqualTo(Doraxis.REFUSED);
+        assertThat(called.err()).contains("UNSUPPORTED_BASE: unet.b.lin.weight is of type I8");
+    }
+
+    @Test
+    void whatCannotBeReadIsRefused() throws Exception {
+        folder.writeText("out/adapter_config.json", "{\"peft_type\": \"LORA\"}");
+        folder.writeText(WEIGHTS, "no tensors");
+
+        Called called = verify("--source", folder.at("lora.safetensors"), "--base", folder.at("base.safetensors"));
+
+        assertThat(called.status()).as(called.err()).isEqualTo(Doraxis.REFUSED);
+        assertThat(called.err()).contains("NOT_AN_ADAPTER");
+    }
+
+    @Test
+    void factorsOfAnotherLayerAreRefused() throws Exception {
+        String layer = "base_model.model.b.lin.glora_";
+        folder.writeText("out/adapter_config.json", "{\"peft_type\": \"GLORA\"}");
+        folder.write(
+                WEIGHTS,
+                MergeFolder.randomTensor(layer + "A.Xd", 1, 6, 2),
+                MergeFolder.randomTensor(layer + "A.Xu", 2, 2, 7),
+                MergeFolder.randomTensor(layer + "B.Xd", 3, 6, 2),
+                MergeFolder.randomTensor(layer + "B.Xu", 4, 2, 7));
+
+        Called called = verify("--source", folder.at("lora.safetensors"), "--base", folder.at("base.safetensors"));
+
+        assertThat(called.status()).as(called.err()).isEqualTo(Doraxis.REFUSED);
+        assertThat(called.err()).contains("SHAPE_MISMATCH", "[6, 2] x [2, 7] is no product for [6, 5]");
     }
 
     @Test

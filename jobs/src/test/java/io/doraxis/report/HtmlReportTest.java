@@ -9,6 +9,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Base64;
+import java.util.Collections;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -75,5 +76,12 @@ class HtmlReportTest {
         assertThat(chunk.get("algorithm")).hasToString("{\"values\":[\"LORA\"],\"ids\":[0,0]}");
         assertThat(chunk.get("outcomes").get("values").get(0).asText()).isEqualTo(" 0");
         assertThat(chunk.get("reasons").get("values").get(0).asText()).isEqualTo("[null,\"peft@0.21/rule: because\"]");
+    }
+
+    @Test
+    void aPageWithoutARowHasItsColumns() throws IOException {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        HtmlReport.write(SampleReport.of(0), Collections.emptyIterator(), out);
+        assertThat(out.toString(StandardCharsets.UTF_8)).contains("data-rows=\"0\"");
     }
 }

@@ -9,7 +9,7 @@ class RunRecordTest {
     private static RunRecord record(Map<String, Long> statuses, Map<String, Long> errors) {
         return new RunRecord(
                 "", "", "", "", "", 0, null, 0, 0, Map.of(), 10, statuses, Map.of(), Map.of(), errors, Map.of(),
-                Map.of(), 0, 0, 0, 0, null);
+                Map.of(), 0, 0, 0, 0, null, null);
     }
 
     @Test

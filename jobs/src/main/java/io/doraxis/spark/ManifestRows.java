@@ -180,9 +180,8 @@ record ManifestRows(String folder, Dataset<Row> entries, boolean sized) {
         check(uri, columns);
         boolean timestamps = columns.contains(MTIME)
                 && TIMESTAMPS.contains(table.schema().apply(MTIME).dataType());
-        Dataset<Row> plain = timestamps
-                ? table.withColumn(MTIME, unix_millis(col(MTIME).cast(DataTypes.TimestampType)))
-                : table;
+        Dataset<Row> plain =
+                timestamps ? table.withColumn(MTIME, unix_millis(col(MTIME).cast(DataTypes.TimestampType))) : table;
         return new ManifestRows(folder, plain.select(withoutLines(columns)), columns.contains(SIZE));
     }
 

@@ -15,7 +15,7 @@ import java.util.Map;
  * @param exports adapters by what they can be in PEFT's layout
  * @param errors checkpoints that could not be read, by code
  * @param trend all runs that ended, the oldest first
- * @param differences from the run before; null where there is none
+ * @param differences from the run before; null where there is none, or its table is not there any more
  */
 public record Report(
         Run run,

@@ -23,6 +23,7 @@ import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 
@@ -48,6 +49,10 @@ record ManifestRows(String folder, Dataset<Row> entries, boolean sized) {
     private static final String FILE = "file";
     private static final String CORRUPT = "corrupt line";
     static final String BYTE_ORDER_MARK = "^\uFEFF";
+
+    /** Without a time zone they are those of the session, UTC. */
+    private static final Set<DataType> TIMESTAMPS = Set.of(DataTypes.TimestampType, DataTypes.TimestampNTZType);
+
     private static final byte[] PARQUET_MAGIC = {'P', 'A', 'R', '1'};
 
     private enum Format {
@@ -174,8 +179,9 @@ record ManifestRows(String folder, Dataset<Row> entries, boolean sized) {
         List<String> columns = Arrays.asList(table.columns());
         check(uri, columns);
         boolean timestamps = columns.contains(MTIME)
-                && table.schema().apply(MTIME).dataType().equals(DataTypes.TimestampType);
-        Dataset<Row> plain = timestamps ? table.withColumn(MTIME, unix_millis(col(MTIME))) : table;
+                && TIMESTAMPS.contains(table.schema().apply(MTIME).dataType());
+        Dataset<Row> plain =
+                timestamps ? table.withColumn(MTIME, unix_millis(col(MTIME).cast(DataTypes.TimestampType))) : table;
         return new ManifestRows(folder, plain.select(withoutLines(columns)), columns.contains(SIZE));
     }
 

@@ -44,6 +44,7 @@ public final class ReportJob {
     private static final String UNKNOWN = "unknown";
 
     private final SparkSession spark;
+    private final ObjectStore store;
     private final String audit;
     private final ReportRows rows;
     private final List<Report.Run> runs;
@@ -61,12 +62,17 @@ public final class ReportJob {
         this.spark = spark;
         this.audit = audit;
         this.rows = new ReportRows(program);
-        this.runs = AuditRuns.read(new ObjectStore(spark.sparkContext().hadoopConfiguration()), audit, run);
+        this.store = new ObjectStore(spark.sparkContext().hadoopConfiguration());
+        this.runs = AuditRuns.read(store, audit, run);
         this.judged = ReportRows.judged(checkpoints(runs.get(runs.size() - 1)));
     }
 
     private Dataset<Row> checkpoints(Report.Run run) {
-        return Tables.reader(spark).parquet("%s/%s/run_id=%s".formatted(audit, CheckpointColumns.NAME, run.run_id()));
+        return Tables.reader(spark).parquet(table(run));
+    }
+
+    private String table(Report.Run run) {
+        return "%s/%s/run_id=%s".formatted(audit, CheckpointColumns.NAME, run.run_id());
     }
 
     /** Writes the report. */
@@ -136,7 +142,7 @@ public final class ReportJob {
         return ReportRows.worstFirst(judged.where(col(ReportRows.VERDICT).leq(last)), kept);
     }
 
-    private Report report() {
+    private Report report() throws IOException {
         List<Row> groups = judged.groupBy(
                         col(ReportRows.VERDICT),
                         col("kind"),
@@ -229,11 +235,14 @@ public final class ReportJob {
                 .toList();
     }
 
-    private Report.Differences differences(List<Report.Consumer> consumers) {
+    private Report.Differences differences(List<Report.Consumer> consumers) throws IOException {
         if (runs.size() < 2) {
             return null;
         }
         Report.Run earlier = runs.get(runs.size() - 2);
+        if (store.names(table(earlier)).isEmpty()) {
+            return null; // old tables may be removed; the records stay for the trend
+        }
         return RunDifferences.between(
                 earlier,
                 checkpoints(earlier),

@@ -68,7 +68,8 @@ final class FolderWalk implements Iterator<StoredObject> {
                 close();
             }
         } catch (IOException e) {
-            ahead = StoredObject.unlistable(folder.toString());
+            boolean begun = entries != null; // what was listed may be an adapter that is called as its folder
+            ahead = StoredObject.unlistable(begun ? folder + "/" : folder.toString());
             abandon();
         }
     }

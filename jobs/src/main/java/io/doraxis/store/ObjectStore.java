@@ -226,7 +226,7 @@ public final class ObjectStore {
         try {
             boolean isFolder = status(object.uri()).isDirectory();
             String what = object.fileName().isEmpty()
-                    ? "a folder is no object: a manifest names its files"
+                    ? "not all of the folder was listed; a manifest has to name its files"
                     : isFolder ? "the folder could not be listed" : "its size is unknown";
             return new StoreException(Reason.STORE_FAILED, object.uri() + ": STORE_FAILED: " + what, null);
         } catch (IOException e) {

@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -128,6 +129,37 @@ class ReportIT {
                 .hasSize(verdicts.path("SILENTLY_WRONG").asInt()
                         + verdicts.path("UNREADABLE").asInt()
                         + verdicts.path("AMBIGUOUS").asInt());
+    }
+
+    @Test
+    void whereTheTableBeforeWasRemovedTheTrendStays() throws IOException {
+        Path pruned = folder.resolve("pruned");
+        String latest = "run_id=" + report.at("/run/run_id").asText();
+        try (Stream<Path> files = Files.walk(audit)) {
+            for (Path file : files.filter(Files::isRegularFile).toList()) {
+                String name = audit.relativize(file).toString();
+                if (name.startsWith("runs/") || name.contains(latest)) {
+                    Path copy = pruned.resolve(name);
+                    Files.createDirectories(copy.getParent());
+                    Files.copy(file, copy);
+                }
+            }
+        }
+        Path page = folder.resolve("pruned.json");
+        Called called = Called.doraxis(
+                "report",
+                "--audit",
+                pruned.toString(),
+                "--output",
+                page.toString(),
+                "--format",
+                "json",
+                "--master",
+                "local[2]");
+        assertThat(called.status()).as(called.err()).isZero();
+        JsonNode rest = new ObjectMapper().readTree(page.toFile());
+        assertThat(rest.get("trend")).hasSize(2);
+        assertThat(rest.get("differences").isNull()).isTrue();
     }
 
     @Test

@@ -147,10 +147,11 @@ class ManifestIT {
         assertThatThrownBy(() -> objects(folder.resolve("none"))).hasMessageContaining("is an empty folder");
     }
 
-    @Test
-    void parquetHasThoseColumns() throws IOException {
+    @ParameterizedTest
+    @ValueSource(strings = {"TIMESTAMP", "TIMESTAMP_NTZ"})
+    void parquetHasThoseColumns(String type) throws IOException {
         Path table = folder.resolve("table");
-        spark.sql("SELECT 'a.pt' AS path, 3 AS size, 'e' AS etag, TIMESTAMP '2026-01-01 00:00:00' AS mtime")
+        spark.sql("SELECT 'a.pt' AS path, 3 AS size, 'e' AS etag, %s '2026-01-01 00:00:00' AS mtime".formatted(type))
                 .write()
                 .parquet(table.toString());
         assertThat(objects(table)).containsExactly(new StoredObject("file:" + table.resolve("a.pt"), 3, "e", NEW_YEAR));

@@ -15,6 +15,10 @@ import java.util.Iterator;
 import java.util.List;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.FilterFileSystem;
+import org.apache.hadoop.fs.RemoteIterator;
+import org.apache.hadoop.util.functional.RemoteIterators;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -115,6 +119,27 @@ class FolderTest {
     }
 
     @Test
+    void aFolderThatIsListedInPartHasAnotherNameThanAnAdapterInIt() throws IOException {
+        file(root, "adapter_config.json");
+        FileSystem breaking = new FilterFileSystem(store.fileSystem(new org.apache.hadoop.fs.Path("file:" + root))) {
+            @Override
+            public RemoteIterator<FileStatus> listStatusIterator(org.apache.hadoop.fs.Path path) throws IOException {
+                Iterator<FileStatus> first = List.of(listStatus(path)).iterator();
+                return RemoteIterators.mappingRemoteIterator(RemoteIterators.rangeExcludingIterator(0, 2), place -> {
+                    if (place > 0) {
+                        throw new IOException("the second page");
+                    }
+                    return first.next();
+                });
+            }
+        };
+        List<String> uris = new ArrayList<>();
+        new FolderWalk(breaking, new org.apache.hadoop.fs.Path("file:" + root), false, root.toString())
+                .forEachRemaining(object -> uris.add(object.uri()));
+        assertThat(uris).containsExactly("file:" + root + "/adapter_config.json", "file:" + root + "/");
+    }
+
+    @Test
     void aFolderThatAStoreRefusesIsAnObjectAndTheOthersAreListed() throws IOException {
         file(root.resolve("d/secret"), "a");
         file(root.resolve("d/open"), "b");
@@ -177,7 +202,7 @@ class FolderTest {
             file(root.resolve("x:y"), name);
         }
         List<String> hadoops = new ArrayList<>();
-        for (FileStatus status : store.fileSystem(new org.apache.hadoop.fs.Path(root.toUri()))
+        for (FileStatus status : store.fileSystem(new org.apache.hadoop.fs.Path("file:" + root))
                 .listStatus(new org.apache.hadoop.fs.Path(root.resolve("x:y").toUri()))) {
             hadoops.add(status.getPath()
                     .toString()

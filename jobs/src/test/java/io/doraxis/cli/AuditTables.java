@@ -53,7 +53,7 @@ record AuditTables(List<Row> checkpoints, List<Row> modules) {
     static String comparable(Row row, String root) {
         StringBuilder text = new StringBuilder();
         for (String column : row.schema().fieldNames()) {
-            if (!List.of("scanned_at", "run_id", "files").contains(column)) {
+            if (!List.of("scanned_at", "run_id", "files", "card").contains(column)) {
                 text.append(column)
                         .append('=')
                         .append(row.<Object>getAs(column))

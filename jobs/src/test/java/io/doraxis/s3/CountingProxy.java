@@ -36,7 +36,8 @@ import java.util.concurrent.atomic.AtomicInteger;
  */
 public final class CountingProxy implements AutoCloseable {
     static {
-        // Both are read once, when the JDK's client and server are first used.
+        // Both are read once, when the JDK's client and server are first used: for main methods, tests are started with
+        // it.
         System.setProperty("jdk.httpclient.allowRestrictedHeaders", "host");
         System.setProperty("sun.net.httpserver.nodelay", "true");
     }

@@ -26,6 +26,9 @@ final class ReadCheckpoint {
             Finding.Code.SHARD_TENSOR_REPEATED,
             Finding.Code.SHARD_OUTSIDE_FOLDER);
 
+    /** What another try may find otherwise: nothing is wrong with the file. */
+    private static final Set<Status> STORES = EnumSet.of(Status.STORE_ERROR, Status.CHANGED);
+
     private ReadCheckpoint() {}
 
     /** What is there cannot be worked with; the message says why. */
@@ -66,7 +69,7 @@ final class ReadCheckpoint {
                 .audit(checkpoint, fetched.weights(), fetched.side(), values);
         if (audit.contents() == null || audit.reading().status() != Status.OK) {
             Reason reason = audit.reading().reason();
-            if (reason != null && Status.of(reason) == Status.STORE_ERROR) {
+            if (reason != null && STORES.contains(Status.of(reason))) {
                 throw new StoreException(reason, audit.reading().message(), null);
             }
             throw new UnreadableException(audit.reading().message());

@@ -6,6 +6,7 @@ import io.doraxis.catalog.StoredObject;
 import io.doraxis.consumer.Outcome;
 import io.doraxis.report.Report;
 import io.doraxis.store.ObjectStore;
+import io.doraxis.store.RunFolder;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -17,7 +18,6 @@ import java.util.TreeMap;
 /** The runs of an audit that ended, as their records tell, the oldest first. */
 final class AuditRuns {
     private static final ObjectMapper MAPPER = new ObjectMapper();
-    private static final String RECORD = ".json";
 
     private AuditRuns() {}
 
@@ -29,9 +29,9 @@ final class AuditRuns {
      */
     static List<Report.Run> read(ObjectStore store, String audit, String upTo) throws IOException {
         List<Report.Run> runs = new ArrayList<>();
-        for (String file : store.names(audit + "/runs").stream().sorted().toList()) {
-            if (file.endsWith(RECORD) && (upTo == null || file.compareTo(upTo + RECORD) <= 0)) {
-                JsonNode record = record(store, audit + "/runs/" + file);
+        for (String id : RunFolder.ended(store, audit)) {
+            if (upTo == null || id.compareTo(upTo) <= 0) {
+                JsonNode record = record(store, RunFolder.record(audit, id));
                 if (record.has("objects_listed")) { // an atlas, merges and exports leave records too
                     runs.add(run(record));
                 }
@@ -47,7 +47,8 @@ final class AuditRuns {
         return runs;
     }
 
-    private static JsonNode record(ObjectStore store, String uri) throws IOException {
+    /** A run's record, whatever it is of. */
+    static JsonNode record(ObjectStore store, String uri) throws IOException {
         StoredObject file = store.object(uri);
         try (InputStream in = store.reader(file).open(0, file.size())) {
             return MAPPER.readTree(in);

@@ -7,9 +7,9 @@ import static org.apache.spark.sql.functions.regexp_replace;
 
 import io.doraxis.audit.CheckpointColumns;
 import io.doraxis.store.ObjectStore;
+import io.doraxis.store.RunFolder;
 import java.io.FileNotFoundException;
 import java.io.IOException;
-import java.util.Comparator;
 import java.util.List;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
@@ -18,7 +18,6 @@ import org.apache.spark.sql.SparkSession;
 
 /** The checkpoints of an audit that a predicate picks, with the columns of a plan. */
 final class AuditedExports {
-    private static final String RUN = "run_id";
     private static final String URI = "uri";
 
     /** Of a URI: the scheme, and slashes before the first name. */
@@ -43,35 +42,21 @@ final class AuditedExports {
         } catch (FileNotFoundException e) {
             throw new IOException("no audit in " + audit.uri(), e);
         }
-        Dataset<Row> rows = Tables.reader(spark).parquet(table);
-        List<String> runs = rows.select(RUN).distinct().collectAsList().stream()
-                .map(row -> row.getString(0))
-                .sorted(Comparator.reverseOrder())
-                .toList();
-        for (String run : runs) {
-            if (hasEnded(store, audit.uri(), run)) {
-                return picked(rows.filter(col(RUN).equalTo(run)).drop(RUN), audit)
-                        .select(
-                                col(URI).as(PlanTable.ADAPTER),
-                                lit(audit.base()).as(PlanTable.BASE),
-                                concat(lit(output + "/adapters/"), path()).as(PlanTable.OUTPUT));
-            }
+        List<String> runs = RunFolder.ended(store, audit.uri(), CheckpointColumns.NAME);
+        if (runs.isEmpty()) {
+            throw new IOException("no run of the audit in " + audit.uri() + " has ended");
         }
-        throw new IOException("no run of the audit in " + audit.uri() + " has ended");
+        String latest = RunFolder.table(audit.uri(), CheckpointColumns.NAME, runs.get(runs.size() - 1));
+        return picked(Tables.reader(spark).parquet(latest), audit)
+                .select(
+                        col(URI).as(PlanTable.ADAPTER),
+                        lit(audit.base()).as(PlanTable.BASE),
+                        concat(lit(output + "/adapters/"), path()).as(PlanTable.OUTPUT));
     }
 
     /** Of a checkpoint, below any folder. */
     private static Column path() {
         return regexp_replace(regexp_replace(col(URI), SCHEME, ""), UP, "$1__");
-    }
-
-    private static boolean hasEnded(ObjectStore store, String folder, String run) throws IOException {
-        try {
-            store.status(folder + "/runs/" + run + ".json");
-            return true;
-        } catch (FileNotFoundException e) {
-            return false;
-        }
     }
 
     /** Spark parses and checks it here; its exceptions are checked ones that no signature of Java's shows. */

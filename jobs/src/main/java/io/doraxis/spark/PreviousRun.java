@@ -7,7 +7,6 @@ import static org.apache.spark.sql.functions.udf;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import io.doraxis.audit.AtlasColumns;
 import io.doraxis.audit.CheckpointColumns;
 import io.doraxis.audit.ModuleColumns;
@@ -23,9 +22,9 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
 import org.apache.spark.sql.Dataset;
@@ -39,11 +38,9 @@ import org.apache.spark.sql.types.StructType;
 
 /** The finished run that an audit goes on from. */
 final class PreviousRun {
-    private static final String JSON = ".json";
-
     /** A struct of the files column with whether it is a card. */
     private static final String OBJECT =
-            "struct(%1$s.uri AS uri, %1$s.size AS size, %1$s.etag AS etag," + " %1$s.mtime AS mtime, %2$s AS isCard)";
+            "struct(%1$s.uri AS uri, %1$s.size AS size, %1$s.etag AS etag, %1$s.mtime AS mtime, %2$s AS isCard)";
 
     /** As many names of changed checkpoints as every process may hold; more are joined by a shuffle. */
     private static final long MOST_BROADCAST = 100_000;
@@ -75,46 +72,30 @@ final class PreviousRun {
      */
     static PreviousRun open(SparkSession spark, ObjectStore store, String uri) throws IOException {
         StoredObject self = store.object(uri);
-        if (store.isFile(uri)) {
-            String runs = self.directory();
-            return open(spark, store, runs.substring(0, runs.lastIndexOf('/')), self.fileName());
+        if (!store.isFile(uri)) {
+            List<String> audits = RunFolder.ended(store, self.uri(), CheckpointColumns.NAME);
+            if (audits.isEmpty()) {
+                throw new IOException("no audit that ended in " + uri);
+            }
+            return open(spark, store, self.uri(), audits.get(audits.size() - 1));
         }
-        Optional<String> latest = store.names(self.uri() + "/" + RunFolder.RUNS).stream()
-                .filter(name -> name.endsWith(JSON) && !name.startsWith("."))
-                .sorted(Comparator.reverseOrder())
-                .filter(name -> isAudit(store, self.uri(), name))
-                .findFirst();
-        return open(
-                spark, store, self.uri(), latest.orElseThrow(() -> new IOException("no audit that ended in " + uri)));
-    }
-
-    private static boolean isAudit(ObjectStore store, String folder, String recordName) {
-        try {
-            return !store.isFile(table(folder, CheckpointColumns.NAME, runId(recordName)));
-        } catch (IOException e) {
-            return false;
+        String runs = self.directory();
+        String folder = runs.substring(0, Math.max(0, runs.lastIndexOf('/')));
+        for (String id : RunFolder.ended(store, folder, CheckpointColumns.NAME)) {
+            if (RunFolder.record(folder, id).equals(self.uri())) {
+                return open(spark, store, folder, id);
+            }
         }
+        throw new IOException(self.fileName() + " in " + folder + " is no record of an audit: runs/ID.json");
     }
 
-    private static String runId(String recordName) {
-        return recordName.substring(0, recordName.length() - JSON.length());
-    }
-
-    private static String table(String folder, String table, String runId) {
-        return folder + "/" + table + "/" + RunFolder.PARTITION + runId;
-    }
-
-    private static PreviousRun open(SparkSession spark, ObjectStore store, String folder, String name)
+    private static PreviousRun open(SparkSession spark, ObjectStore store, String folder, String id)
             throws IOException {
-        if (!name.endsWith(JSON) || !isAudit(store, folder, name)) {
-            throw new IOException(name + " in " + folder + " is no record of an audit: " + RunFolder.RUNS + "/ID.json");
-        }
-        StoredObject file = store.object(folder + "/" + RunFolder.RUNS + "/" + name);
+        String uri = RunFolder.record(folder, id);
         try {
-            JsonNode record = new ObjectMapper().readTree(store.text(file, Math.toIntExact(file.size())));
-            return new PreviousRun(spark, store, folder, record);
+            return new PreviousRun(spark, store, folder, AuditRuns.record(store, uri));
         } catch (JsonProcessingException e) {
-            throw new IOException(file.uri() + " is no record of a run: " + e.getOriginalMessage(), e);
+            throw new IOException(uri + " is no record of a run: " + e.getOriginalMessage(), e);
         }
     }
 
@@ -134,7 +115,7 @@ final class PreviousRun {
     }
 
     private Dataset<Row> table(String name) {
-        return Tables.reader(spark).parquet(table(folder, name, runId()));
+        return Tables.reader(spark).parquet(RunFolder.table(folder, name, runId()));
     }
 
     /**
@@ -151,7 +132,7 @@ final class PreviousRun {
         if (!Objects.equals(options.atlas(), atlas)) {
             return "its --atlas was " + atlas;
         }
-        if (atlas != null && latestOf(atlas).compareTo(RunFolder.PARTITION + runId()) > 0) {
+        if (atlas != null && latestOf(atlas).compareTo(runId()) > 0) {
             return "the atlas was made after it";
         }
         if (options.modules() && !then.path("modules").asBoolean()) {
@@ -166,7 +147,7 @@ final class PreviousRun {
     }
 
     private String latestOf(String atlas) throws IOException {
-        return store.names(atlas + "/" + AtlasColumns.NAME).stream()
+        return RunFolder.parts(store, atlas, AtlasColumns.NAME).stream()
                 .max(Comparator.naturalOrder())
                 .orElse("");
     }

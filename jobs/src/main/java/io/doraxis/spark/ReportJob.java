@@ -19,6 +19,7 @@ import io.doraxis.report.RowChunk;
 import io.doraxis.report.SarifReport;
 import io.doraxis.report.Verdict;
 import io.doraxis.store.ObjectStore;
+import io.doraxis.store.RunFolder;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
@@ -72,7 +73,7 @@ public final class ReportJob {
     }
 
     private String table(Report.Run run) {
-        return "%s/%s/run_id=%s".formatted(audit, CheckpointColumns.NAME, run.run_id());
+        return RunFolder.table(audit, CheckpointColumns.NAME, run.run_id());
     }
 
     /** Writes the report. */

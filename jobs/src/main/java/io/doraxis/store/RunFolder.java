@@ -21,11 +21,10 @@ import org.apache.hadoop.fs.Path;
 public final class RunFolder {
     private static final DateTimeFormatter ID =
             DateTimeFormatter.ofPattern("'r'yyyyMMdd'T'HHmmss'Z'").withZone(ZoneOffset.UTC);
-    /** The folder of the records. */
-    public static final String RUNS = "runs";
 
-    /** What a run's part of a table is called, before the run's id. */
-    public static final String PARTITION = "run_id=";
+    private static final String RUNS = "runs";
+    private static final String RECORD = ".json";
+    private static final String PARTITION = "run_id=";
 
     private final FileSystem fileSystem;
     private final Path root;
@@ -60,6 +59,43 @@ public final class RunFolder {
         return folder;
     }
 
+    /** The ids of the runs that ended in an output folder, the oldest first; none where there is no such folder. */
+    public static List<String> ended(ObjectStore store, String output) throws IOException {
+        return store.names(output + "/" + RUNS).stream()
+                .filter(name -> name.endsWith(RECORD) && !name.startsWith("."))
+                .map(RunFolder::id)
+                .sorted()
+                .toList();
+    }
+
+    /** Those of them that have a part in a table. */
+    public static List<String> ended(ObjectStore store, String output, String table) throws IOException {
+        List<String> parts = parts(store, output, table);
+        return ended(store, output).stream().filter(parts::contains).toList();
+    }
+
+    /** The ids of all runs that have a part in a table, ended or not. */
+    public static List<String> parts(ObjectStore store, String output, String table) throws IOException {
+        return store.names(output + "/" + table).stream()
+                .filter(name -> name.startsWith(PARTITION))
+                .map(name -> name.substring(PARTITION.length()))
+                .toList();
+    }
+
+    private static String id(String record) {
+        return record.substring(0, record.length() - RECORD.length());
+    }
+
+    /** Where the record of a run lies in an output folder. */
+    public static String record(String output, String runId) {
+        return output + "/" + RUNS + "/" + runId + RECORD;
+    }
+
+    /** Where a run's part of a table lies in an output folder. */
+    public static String table(String output, String table, String runId) {
+        return output + "/" + table + "/" + PARTITION + runId;
+    }
+
     private Path runs() {
         return new Path(root, RUNS);
     }
@@ -92,11 +128,11 @@ public final class RunFolder {
 
     /** Where this run's part of a table goes. */
     public String table(String table) {
-        return new Path(new Path(root, table), PARTITION + runId).toString();
+        return table(root.toString(), table, runId);
     }
 
     private Path record(String id) {
-        return new Path(runs(), id + ".json");
+        return new Path(runs(), id + RECORD);
     }
 
     /** Ends the run: the record appears as a whole or not at all. */

@@ -193,8 +193,9 @@ final class ExportVerifier {
         }
 
         /** The values of a tensor of the base with what was written. */
-        float[] of(TensorInfo tensor, MergePlan plan, Dtype dtype) throws IOException, MergeRefusedException {
-            float[] made = merged(tensor, plan, dtype);
+        float[] of(TensorInfo tensor, byte[] stored, MergePlan plan, Dtype dtype)
+                throws IOException, MergeRefusedException {
+            float[] made = merged(tensor, stored, plan, dtype);
             String path = layer(tensor);
             if (path != null) {
                 WrittenLayer layer = layers.get(path);
@@ -203,17 +204,17 @@ final class ExportVerifier {
             return made;
         }
 
-        private float[] merged(TensorInfo tensor, MergePlan plan, Dtype dtype)
+        private float[] merged(TensorInfo tensor, byte[] stored, MergePlan plan, Dtype dtype)
                 throws IOException, MergeRefusedException {
             if (plan == null) {
-                return floats(inputs.base(tensor), tensor.dtype());
+                return floats(stored, tensor.dtype());
             }
             List<TensorData> factors = new ArrayList<>();
             TensorInfo called = called(tensor);
             for (int i = 0; i < values.size(); i++) {
                 factors.add(values.get(i).of(plan.factors(called.name(), i)));
             }
-            return ExportVerifier.this.merged(tensor, called, plan, dtype, factors::get);
+            return ExportVerifier.this.merged(called, stored, plan, dtype, factors::get);
         }
     }
 
@@ -309,9 +310,10 @@ final class ExportVerifier {
                 && made.replaced().containsKey(written.called(tensor).name());
         Dtype dtype = whole ? tensor.dtype() : Dtype.F32;
         TensorData factors = inputs.adapter(source.factors(tensor.name(), 0));
-        float[] expected = merged(tensor, tensor, source, dtype, adapter -> factors);
-        float[] actual = written.of(tensor, made, dtype);
-        float[] before = floats(inputs.base(tensor), tensor.dtype());
+        byte[] stored = bytes(inputs.base(tensor));
+        float[] expected = merged(tensor, stored, source, dtype, adapter -> factors);
+        float[] actual = written.of(tensor, stored, made, dtype);
+        float[] before = floats(stored, tensor.dtype());
         double largest = 0;
         double difference = 0;
         double differences = 0;
@@ -340,28 +342,35 @@ final class ExportVerifier {
         return names.path(ModulePath.of(tensor.name()).component(), ModulePath.localName(tensor.name()));
     }
 
-    /** @param called the tensor as the plan calls it */
+    /**
+     * Merges into a tensor of the base.
+     *
+     * @param called the tensor as the plan calls it
+     * @param stored its bytes, which stay as they are
+     */
     private float[] merged(
-            TensorInfo tensor, TensorInfo called, MergePlan plan, Dtype dtype, IntFunction<TensorData> factors)
-            throws IOException, MergeRefusedException {
+            TensorInfo called, byte[] stored, MergePlan plan, Dtype dtype, IntFunction<TensorData> factors)
+            throws MergeRefusedException {
         OutputTensor output = new OutputTensor(0, called, dtype);
         TensorMerge.requireFits(plan, output);
         long memory = TensorMerge.memory(plan, output);
         Memory.take(memory);
         try {
-            ByteBuffer stored = inputs.base(tensor);
-            byte[] bytes = new byte[stored.remaining()];
-            stored.get(bytes);
-            byte[] merged = new TensorMerge(plan, output, factors).whole(bytes, lanes);
-            return floats(ByteBuffer.wrap(merged).order(ByteOrder.LITTLE_ENDIAN), dtype);
+            return floats(new TensorMerge(plan, output, factors).whole(stored.clone(), lanes), dtype);
         } finally {
             Memory.giveBack(memory);
         }
     }
 
-    private static float[] floats(ByteBuffer bytes, Dtype dtype) {
-        float[] values = new float[bytes.remaining() / (dtype.bits() / 8)];
-        FloatDecoder.decode(dtype, bytes, values, values.length);
+    private static byte[] bytes(ByteBuffer buffer) {
+        byte[] bytes = new byte[buffer.remaining()];
+        buffer.get(bytes);
+        return bytes;
+    }
+
+    private static float[] floats(byte[] bytes, Dtype dtype) {
+        float[] values = new float[bytes.length / (dtype.bits() / 8)];
+        FloatDecoder.decode(dtype, ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN), values, values.length);
         return values;
     }
 }

@@ -22,7 +22,9 @@ import java.util.stream.Stream;
  * @param ignored how many objects were ignored, by why
  */
 public record FolderGrouping(List<Checkpoint> checkpoints, Map<ObjectRole, Integer> ignored) {
-    static final String PEFT_CONFIG = "adapter_config.json";
+    /** What makes a folder an adapter of PEFT's, beside its weights. */
+    public static final String PEFT_CONFIG = "adapter_config.json";
+
     private static final String PEFT_WEIGHTS = "adapter_model.safetensors";
     private static final String PEFT_PICKLED_WEIGHTS = "adapter_model.bin";
 

@@ -16,6 +16,12 @@ import java.util.TreeMap;
  * @param made what they have become, by the names of their modules; none before it is computed
  */
 public record Approximations(List<Wanted> wanted, Map<String, Approximation> made) {
+    /** What the plan says of them begins with. */
+    public static final String LOSSY = "lossy ";
+
+    /** What it says of one that keeps its factors. */
+    public static final String REFITTED = LOSSY + "refitted magnitude";
+
     static final Approximations NONE = new Approximations(List.of(), Map.of());
 
     /**

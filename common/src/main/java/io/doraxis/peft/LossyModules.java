@@ -41,7 +41,7 @@ record LossyModules(List<PlacedModule> modules, boolean dora, Map<String, Approx
                 .mapToInt(Approximation::rank)
                 .summaryStatistics();
         String most = ranks.getMin() < ranks.getMax() ? " to " + ranks.getMax() : "";
-        String factors = dora ? "lossy DoRA" : "lossy LoRA";
+        String factors = Approximations.LOSSY + (dora ? "DoRA" : "LoRA");
         Map<PlacedModule, String> kinds = new LinkedHashMap<>();
         for (PlacedModule placed : modules) {
             Approximation own = made(placed);
@@ -49,8 +49,7 @@ record LossyModules(List<PlacedModule> modules, boolean dora, Map<String, Approx
                 kinds.put(placed, factors);
             } else {
                 boolean refitted = own.form() == LossyForm.REFITTED_MAGNITUDE;
-                kinds.put(
-                        placed, refitted ? "lossy refitted magnitude" : factors + " of rank " + ranks.getMin() + most);
+                kinds.put(placed, refitted ? Approximations.REFITTED : factors + " of rank " + ranks.getMin() + most);
             }
         }
         return kinds;

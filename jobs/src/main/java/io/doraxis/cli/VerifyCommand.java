@@ -38,12 +38,6 @@ import picocli.CommandLine.Spec;
             "  doraxis verify exported --max-rel-error 0.05 --format json"
         })
 final class VerifyCommand implements Callable<Integer> {
-    /** Of what is exact: products in float32 are this near, and nearer. */
-    private static final double TOLERANCE = 1e-5;
-
-    /** Of float32, a few times over, by a tensor's largest value: what is no further off differs by that alone. */
-    private static final double ROUNDING = 0x1p-22;
-
     /** Tensors that a text names. */
     private static final int NAMED = 10;
 
@@ -104,7 +98,8 @@ final class VerifyCommand implements Callable<Integer> {
             spec.commandLine().getErr().printf("doraxis: %s: %s%n", e.code(), e.getMessage());
             return Doraxis.REFUSED;
         }
-        List<Error> off = found.errors().stream().filter(this::isOff).toList();
+        List<Error> off =
+                found.errors().stream().filter(error -> error.isOver(maxError)).toList();
         PrintWriter out = spec.commandLine().getOut();
         if (format == ExplainCommand.Format.json) {
             printJson(found, off.isEmpty(), out);
@@ -113,13 +108,6 @@ final class VerifyCommand implements Callable<Integer> {
         }
         out.flush();
         return off.isEmpty() ? 0 : Doraxis.CONDITION_MET;
-    }
-
-    /** Against the change where that was asked for: of a small one, all may be less than the tolerance. */
-    private boolean isOff(Error error) {
-        return maxError == null
-                ? !(error.relError() <= TOLERANCE)
-                : !(error.ofChange() <= maxError) && !(error.relError() <= ROUNDING);
     }
 
     private void printText(Found found, List<Error> off, PrintWriter out) {

@@ -1,5 +1,7 @@
 package io.doraxis.spark;
 
+import static io.doraxis.catalog.FolderGrouping.PEFT_CONFIG;
+
 import io.doraxis.audit.CheckpointAudit;
 import io.doraxis.catalog.StoredObject;
 import io.doraxis.merge.MergeRefusedException;
@@ -23,7 +25,6 @@ import java.util.TreeSet;
 /** The directory that an export writes, and what of it has been written. */
 final class ExportOutput {
     private static final String WEIGHTS = "adapter_model.safetensors";
-    private static final String CONFIG = "adapter_config.json";
     private static final List<String> ALL_WEIGHTS = List.of(WEIGHTS, "adapter_model.bin");
     private static final int COPY_BYTES = 1 << 20;
 
@@ -67,7 +68,7 @@ final class ExportOutput {
     long copy(CheckpointAudit adapter) throws IOException {
         long read = 0;
         if (adapter.contents().config() != null) {
-            read += copy(adapter.checkpoint().side().orElseThrow(), CONFIG);
+            read += copy(adapter.checkpoint().side().orElseThrow(), PEFT_CONFIG);
         }
         StoredObject weights = adapter.contents().parts().get(0).file();
         read += copy(weights, weights.fileName());
@@ -93,7 +94,7 @@ final class ExportOutput {
 
     /** Removes what an export that was killed has left in the directories of a plan. */
     void removeLeftovers(ExportPlan plan) throws IOException {
-        List<String> files = new ArrayList<>(List.of(ModelCard.FILE, CONFIG));
+        List<String> files = new ArrayList<>(List.of(ModelCard.FILE, PEFT_CONFIG));
         files.addAll(ALL_WEIGHTS);
         if (plan.file() != null) {
             files.add(plan.file().name());
@@ -130,7 +131,7 @@ final class ExportOutput {
                     removeOtherForm(plan);
                     writeCards(plan, provenance);
                 }
-                writeText(place(made) + "/" + CONFIG, AdapterConfigJson.of(made));
+                writeText(place(made) + "/" + PEFT_CONFIG, AdapterConfigJson.of(made));
                 publish(weights);
             }
         }
@@ -152,7 +153,7 @@ final class ExportOutput {
             for (String file : ALL_WEIGHTS) {
                 store.delete(uri + "/" + file);
             }
-            store.delete(uri + "/" + CONFIG);
+            store.delete(uri + "/" + PEFT_CONFIG);
         }
     }
 

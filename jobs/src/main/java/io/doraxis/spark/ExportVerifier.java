@@ -46,7 +46,7 @@ final class ExportVerifier {
     private static final double AGREEMENT = 0.01;
 
     /** Of an element in float32, a few times over. */
-    private static final double ROUNDING = 0x1p-22;
+    static final double ROUNDING = 0x1p-22;
 
     private final ObjectStore store;
     private final ExportInputs inputs;

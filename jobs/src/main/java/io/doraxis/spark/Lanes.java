@@ -28,6 +28,13 @@ final class Lanes implements AutoCloseable {
         return lanes.size();
     }
 
+    /** Whatever computes merges and exports, what verifies them is Java on the CPU. */
+    static Lanes onCpu(int threads) throws MergeRefusedException {
+        MergeRequest.Settings settings =
+                new MergeRequest.Settings(null, true, null, null, DeviceChoice.cpu, KernelChoice.java);
+        return new Lanes(Kernels.open(threads, settings, null));
+    }
+
     /** What one thread computes with: its kernel, and arrays that it uses again and again. */
     static final class Lane {
         final TensorKernel kernel;

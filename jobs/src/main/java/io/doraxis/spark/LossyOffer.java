@@ -1,5 +1,6 @@
 package io.doraxis.spark;
 
+import io.doraxis.peft.Approximations;
 import io.doraxis.peft.ExportChoices;
 import io.doraxis.peft.ExportPlan;
 import io.doraxis.peft.InputAxis;
@@ -13,7 +14,6 @@ import java.util.Optional;
  */
 final class LossyOffer {
     private static final LossyLimits ANY = new LossyLimits(Double.POSITIVE_INFINITY, 1, true);
-    private static final String REFITTED = "lossy refitted magnitude";
 
     private LossyOffer() {}
 
@@ -36,8 +36,8 @@ final class LossyOffer {
     /** The refusal with the error. */
     static ExportResult added(ExportResult refused, ExportResult lossy) {
         boolean isRefitted = lossy.plan().keySet().stream()
-                .filter(what -> what.contains("lossy"))
-                .allMatch(what -> what.endsWith(REFITTED));
+                .filter(what -> what.contains(Approximations.LOSSY))
+                .allMatch(what -> what.endsWith(Approximations.REFITTED));
         if (!isRefitted || lossy.relErrors().isEmpty()) {
             return refused;
         }

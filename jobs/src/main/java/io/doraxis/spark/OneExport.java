@@ -30,13 +30,6 @@ import java.util.Set;
  * written last, so that a directory with weights is whole.
  */
 final class OneExport {
-    /** Of what is exact: products in float32 are this near, and nearer. */
-    private static final double TOLERANCE = 1e-5;
-
-    /** What verifies, whatever computed. */
-    private static final MergeRequest.Settings ON_CPU =
-            new MergeRequest.Settings(null, true, null, null, DeviceChoice.cpu, KernelChoice.java);
-
     private final ObjectStore store;
     private final ExportRequest request;
     private final String toolVersion;
@@ -241,7 +234,7 @@ final class OneExport {
             return;
         }
         long started = System.nanoTime();
-        try (Lanes lanes = new Lanes(Kernels.open(threads, ON_CPU, null))) {
+        try (Lanes lanes = Lanes.onCpu(threads)) {
             TensorIndex base = prepared.base.audit().contents().index();
             TextEncoderNames names =
                     new TextEncoderNames(request.settings().choices().layout().naming(), prepared.base.model());
@@ -362,7 +355,8 @@ final class OneExport {
 
     private ExportResult result(
             MergeResult.Status status, ExportPlan plan, ExportInputs inputs, String inputDigest, long bytes) {
-        boolean off = verified != null && (verified.relError() > TOLERANCE || verified.misstated() != null);
+        boolean off =
+                verified != null && (verified.relError() > Verification.TOLERANCE || verified.misstated() != null);
         Map<String, Double> lossy = plan.lossy().errors();
         Double relError = verified == null || plan.outcome() == ExportOutcome.LOSSY ? null : verified.relError();
         return new ExportResult(

@@ -1,6 +1,7 @@
 package io.doraxis.spark;
 
 import io.doraxis.audit.CheckpointAudit;
+import io.doraxis.catalog.FolderGrouping;
 import io.doraxis.dora.ModuleAxis;
 import io.doraxis.merge.MergePlan;
 import io.doraxis.merge.MergePlanner;
@@ -33,7 +34,8 @@ import org.apache.hadoop.conf.Configuration;
  * same base.
  */
 public final class Verification {
-    private static final String CONFIG = "adapter_config.json";
+    /** Of what is exact: products in float32 are this near, and nearer, by the largest value of a tensor. */
+    static final double TOLERANCE = 1e-5;
 
     /** Folders below an export's: of a component, and of an adapter of several for it. */
     private static final int DEPTH = 2;
@@ -64,7 +66,18 @@ public final class Verification {
      * @param relError the largest difference by the largest value
      * @param ofChange the norm of the difference by the norm of what the source changes
      */
-    public record Error(String tensor, double relError, double ofChange) {}
+    public record Error(String tensor, double relError, double ofChange) {
+        /**
+         * Whether it is further off than it may be.
+         *
+         * @param maxError against the change, of a small one of which all may be less than rounding is else; null for rounding
+         */
+        public boolean isOver(Double maxError) {
+            return maxError == null
+                    ? !(relError <= TOLERANCE)
+                    : !(ofChange <= maxError) && !(relError <= ExportVerifier.ROUNDING);
+        }
+    }
 
     /**
      * What was found.
@@ -105,9 +118,7 @@ public final class Verification {
                 request.assumedAxis,
                 true);
         Map<Component, List<String>> written = places(adapters, weights, plan);
-        MergeRequest.Settings onCpu =
-                new MergeRequest.Settings(request.assumedAxis, true, null, null, DeviceChoice.cpu, KernelChoice.java);
-        try (Lanes lanes = new Lanes(Kernels.open(Runtime.getRuntime().availableProcessors(), onCpu, null))) {
+        try (Lanes lanes = Lanes.onCpu(Runtime.getRuntime().availableProcessors())) {
             ExportInputs inputs = new ExportInputs(store, source, base);
             List<TensorError> errors = compared(inputs, base.model(), plan, written, lanes);
             return found(origins, errors, plan.unmatched());
@@ -187,7 +198,7 @@ public final class Verification {
             return List.of();
         }
         List<String> names = store.names(place(folder)).stream().sorted().toList();
-        if (names.contains(CONFIG)) {
+        if (names.contains(FolderGrouping.PEFT_CONFIG)) {
             return List.of(folder);
         }
         List<String> below = new ArrayList<>();

@@ -49,6 +49,11 @@ record AuditTables(List<Row> checkpoints, List<Row> modules) {
         }
     }
 
+    /** Rows without what differs between runs and places, in an order of their own. */
+    static List<String> comparable(List<Row> rows, String root) {
+        return rows.stream().map(row -> comparable(row, root)).sorted().toList();
+    }
+
     /** A row without what differs between runs and places. */
     static String comparable(Row row, String root) {
         StringBuilder text = new StringBuilder();

@@ -42,6 +42,7 @@ final class ReportCommand implements Callable<Integer> {
 
     @Option(
             names = "--format",
+            paramLabel = "FORMAT",
             defaultValue = "html",
             description = "${COMPLETION-CANDIDATES} (default ${DEFAULT-VALUE}).")
     private ReportFormat format;

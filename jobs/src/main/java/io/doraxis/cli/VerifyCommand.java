@@ -80,6 +80,7 @@ final class VerifyCommand implements Callable<Integer> {
 
     @Option(
             names = "--format",
+            paramLabel = "FORMAT",
             defaultValue = "text",
             description = "${COMPLETION-CANDIDATES} (default ${DEFAULT-VALUE}).")
     private ExplainCommand.Format format;

@@ -34,6 +34,14 @@ final class ExportInputs {
         return base.read(store, tensor);
     }
 
+    /** The same as an array of its own. */
+    byte[] stored(TensorInfo tensor) throws IOException {
+        ByteBuffer buffer = base(tensor);
+        byte[] bytes = new byte[buffer.remaining()];
+        buffer.get(bytes);
+        return bytes;
+    }
+
     /** Norms of the rows of a weight of the base. */
     double[] rowNorms(TensorInfo weight) throws IOException {
         double[] known = base.rowNorms(weight);

@@ -310,7 +310,7 @@ final class ExportVerifier {
                 && made.replaced().containsKey(written.called(tensor).name());
         Dtype dtype = whole ? tensor.dtype() : Dtype.F32;
         TensorData factors = inputs.adapter(source.factors(tensor.name(), 0));
-        byte[] stored = bytes(inputs.base(tensor));
+        byte[] stored = inputs.stored(tensor);
         float[] expected = merged(tensor, stored, source, dtype, adapter -> factors);
         float[] actual = written.of(tensor, stored, made, dtype);
         float[] before = floats(stored, tensor.dtype());
@@ -360,12 +360,6 @@ final class ExportVerifier {
         } finally {
             Memory.giveBack(memory);
         }
-    }
-
-    private static byte[] bytes(ByteBuffer buffer) {
-        byte[] bytes = new byte[buffer.remaining()];
-        buffer.get(bytes);
-        return bytes;
     }
 
     private static float[] floats(byte[] bytes, Dtype dtype) {

@@ -225,9 +225,7 @@ final class ExportWriter {
         long memory = touched ? TensorMerge.memory(plan, output(own)) : own.bytes();
         Memory.take(memory);
         try {
-            ByteBuffer stored = inputs.base(own);
-            byte[] bytes = new byte[stored.remaining()];
-            stored.get(bytes);
+            byte[] bytes = inputs.stored(own);
             if (!touched) {
                 copied++;
                 return bytes;

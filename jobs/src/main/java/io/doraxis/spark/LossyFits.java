@@ -116,15 +116,7 @@ final class LossyFits implements Closeable {
                     weight.name() + " is of type " + weight.dtype() + ", or where it lies is not known");
         }
         long memory = weight.shape().elements() * BYTES_PER_ELEMENT;
-        if (memory > Runtime.getRuntime().maxMemory() / 10 * 9 || weight.shape().elements() > Integer.MAX_VALUE / 8) {
-            throw new MergeRefusedException(
-                    Code.TOO_LARGE,
-                    "%s takes %,d MiB of memory, Java has %,d: give it more"
-                            .formatted(
-                                    weight.name(),
-                                    memory >> 20,
-                                    Runtime.getRuntime().maxMemory() >> 20));
-        }
+        Memory.requireFits(weight.name(), memory, weight.shape().elements() <= Integer.MAX_VALUE / 8);
         return memory;
     }
 
@@ -151,9 +143,7 @@ final class LossyFits implements Closeable {
 
     private LossyLayer layer(Wanted wanted, MergePlan plan) throws IOException, MergeRefusedException {
         TensorInfo weight = wanted.weight();
-        ByteBuffer stored = inputs.base(weight);
-        byte[] bytes = new byte[stored.remaining()];
-        stored.get(bytes);
+        byte[] bytes = inputs.stored(weight);
         FloatMatrix base = matrix(bytes, weight.dtype(), weight);
         TensorData factors = inputs.adapter(plan.factors(weight.name(), 0));
         OutputTensor inFloat32 = new OutputTensor(0, weight, Dtype.F32);

@@ -1,5 +1,7 @@
 package io.doraxis.spark;
 
+import io.doraxis.merge.MergeRefusedException;
+import io.doraxis.merge.MergeRefusedException.Code;
 import java.util.concurrent.Semaphore;
 
 /** What the merges of a process may hold at a time of tensors that need all their rows. */
@@ -10,6 +12,22 @@ final class Memory {
     private static final Semaphore FREE = new Semaphore(SHARE, true);
 
     private Memory() {}
+
+    /**
+     * Refuses what no process like this one can hold.
+     *
+     * @param bytes with all that is computed from the tensor
+     * @param isIndexable whether arrays can be as long as it takes
+     */
+    static void requireFits(String tensor, long bytes, boolean isIndexable) throws MergeRefusedException {
+        long most = Runtime.getRuntime().maxMemory();
+        if (bytes > most / 10 * 9 || !isIndexable) {
+            throw new MergeRefusedException(
+                    Code.TOO_LARGE,
+                    "%s takes %,d MiB of memory, Java has %,d: give it more"
+                            .formatted(tensor, bytes >> SHIFT, most >> SHIFT));
+        }
+    }
 
     /** Waits until so many bytes are free; what is larger than all waits until nobody else has any. */
     static void take(long bytes) {

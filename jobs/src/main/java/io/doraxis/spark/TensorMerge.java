@@ -106,15 +106,7 @@ final class TensorMerge {
                 memory += floats;
             }
         }
-        if (memory > Runtime.getRuntime().maxMemory() / 10 * 9 || most > Integer.MAX_VALUE - 8) {
-            throw new MergeRefusedException(
-                    Code.TOO_LARGE,
-                    "%s takes %,d MiB of memory, Java has %,d: give it more"
-                            .formatted(
-                                    tensor.source().name(),
-                                    memory >> 20,
-                                    Runtime.getRuntime().maxMemory() >> 20));
-        }
+        Memory.requireFits(name, memory, most <= Integer.MAX_VALUE - 8);
     }
 
     /** Elements of a tensor; of more than an array can hold, so many that none holds them. */
